@@ -1,0 +1,1 @@
+"""The door for calls of models: the same shape as `webhook`."""

@@ -1,0 +1,99 @@
+"""The input document: what policies see of a subject (design, section 6; `policies/schemas/input.json`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pratique.quantity import json_number
+from pratique.subject import Container, Gpus, ImageRef, ModelCall, Pod, Resource, Subject, Workload
+
+_CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
+
+
+def subject_document(subject: Subject, *, identity: bool) -> dict[str, Any]:
+    """`input.subject`; with `identity`, also its name, generateName, uid, resourceVersion and owners."""
+    if isinstance(subject, ModelCall):
+        return {"type": subject.type, "namespace": subject.namespace, **subject.fields}
+    document: dict[str, Any] = {
+        "type": subject.type,
+        "apiVersion": subject.gvk.api_version,
+        "kind": subject.gvk.kind,
+        "namespace": subject.namespace,
+        "labels": subject.labels,
+        "annotations": subject.annotations,
+    }
+    if isinstance(subject, Workload):
+        content = subject.content
+        document["pods"] = [_pod(pod) for pod in content.pods]
+        document["images"] = [_image(image) for image in content.images]
+        document["models"] = content.models
+        document["gpus"] = _gpus(content.gpus)
+    if identity:
+        document["identity"] = _identity(subject)
+    return document
+
+
+def object_document(subject: Resource, *, identity: bool) -> dict[str, Any]:
+    """`input.object`: the submitted object without its status, and without what is identity unless that is asked
+    for."""
+    document = dict(subject.body)
+    if identity:
+        metadata = dict(subject.object.get("metadata") or {})
+        metadata.pop("managedFields", None)
+    else:
+        metadata = {"namespace": subject.namespace, "labels": subject.labels, "annotations": subject.annotations}
+    document["metadata"] = metadata
+    return document
+
+
+def _identity(subject: Resource) -> dict[str, Any]:
+    metadata = subject.object.get("metadata") or {}
+    return {
+        "name": subject.identity.name,
+        "generateName": subject.identity.generate_name,
+        "uid": subject.identity.uid,
+        "resourceVersion": subject.identity.resource_version,
+        "labels": metadata.get("labels") or {},
+        "annotations": metadata.get("annotations") or {},
+        "ownerReferences": metadata.get("ownerReferences") or [],
+    }
+
+
+def _pod(pod: Pod) -> dict[str, Any]:
+    document = {name: value for name, value in pod.fields.items() if name not in _CONTAINER_LISTS}
+    document["path"] = pod.path
+    document["replicas"] = {"min": pod.replicas.min, "max": pod.replicas.max}
+    document["labels"] = pod.labels
+    document["annotations"] = pod.annotations
+    document["containers"] = [_container(container) for container in pod.containers]
+    return document
+
+
+def _container(container: Container) -> dict[str, Any]:
+    return {
+        **container.fields,
+        "path": container.path,
+        "role": container.role,
+        "name": container.name,
+        "image": _image(container.image),
+    }
+
+
+def _image(image: ImageRef) -> dict[str, str]:
+    return {
+        "path": image.path,
+        "reference": image.reference,
+        "registry": image.registry,
+        "repository": image.repository,
+        "tag": image.tag,
+        "digest": image.digest,
+        "error": image.error,
+    }
+
+
+def _gpus(gpus: Gpus) -> dict[str, Any]:
+    return {
+        "now": json_number(gpus.now),
+        "peak": json_number(gpus.peak),
+        "by_resource": {name: json_number(amount) for name, amount in gpus.by_resource.items()},
+    }

@@ -1,0 +1,558 @@
+"""The engine: the only way to a Decision. Every door calls `Engine.decide`.
+
+A decision goes through these steps, numbered again in `decide`:
+
+1. match the bindings against the subject;
+2. gather the facts that the matched policies need;
+3. group the policies into documents, so that each sees only what it needs;
+4. evaluate the documents, or take the evaluations from the cache;
+5. apply waivers to what failed;
+6. combine the evaluations into an outcome.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pratique.binding import Binding
+from pratique.cache import DecisionCache
+from pratique.canonical import canonical_json
+from pratique.configuration import Configuration
+from pratique.decision import (
+    Decision,
+    Door,
+    Enforcement,
+    Evaluation,
+    Finding,
+    Patch,
+    Result,
+    SubjectRef,
+    combine,
+)
+from pratique.document import object_document, subject_document
+from pratique.errors import EvaluationError, RuleError
+from pratique.evaluator import Evaluator, PolicyResult
+from pratique.facts import Fact, FactSource, Known, Unavailable, facts_document, gather_facts
+from pratique.matching import MatchInputs
+from pratique.policy import PolicySet
+from pratique.subject import GroupVersionKind, Resource, Subject, Workload
+from pratique.uuid7 import uuid7
+from pratique.waiver import Waiver
+
+_FACTS = "facts."
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who wants to do what with a subject. `old` is the object as it was, where there was one."""
+
+    operation: str = "CREATE"
+    subresource: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    dry_run: bool = False
+    old: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """Bindings whose policies see one and the same input."""
+
+    bindings: tuple[Binding, ...]
+    needs: frozenset[str]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the bindings that match come to: documents, and a digest that stands for them and their configuration in
+    cache keys."""
+
+    documents: tuple[_Document, ...]
+    needs: frozenset[str]
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What one decision is made from, apart from policies and bindings."""
+
+    subject: Subject
+    request: Request
+    inputs: MatchInputs
+    facts: Mapping[str, Mapping[str, Fact]]
+    now: datetime
+    deadline: float
+
+
+NamespaceLabels = Callable[[str], Mapping[str, str] | None]
+"""The labels of a namespace by name; None where they are not known."""
+
+NamespaceLookup = Callable[[str, float], Awaitable[None]]
+"""Asked about a namespace whose labels are not known, with the deadline: one that was just made may be known
+afterwards."""
+
+
+class Engine:
+    """One bundle, one configuration and one evaluator, put together; immutable but for its cache.
+
+    A changed bundle or configuration is a new Engine, so that each decision is made with one consistent pair of
+    digests.
+    """
+
+    def __init__(
+        self,
+        *,
+        policies: PolicySet,
+        configuration: Configuration,
+        evaluator: Evaluator,
+        facts: Mapping[str, FactSource] | None = None,
+        namespace_labels: NamespaceLabels | None = None,
+        namespace_lookup: NamespaceLookup | None = None,
+        cache: DecisionCache | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.policies = policies
+        self.configuration = configuration
+        self.evaluator = evaluator
+        self.cache = cache
+        self._facts = facts or {}
+        self._namespace_labels = namespace_labels or configuration.namespaces.get
+        self._namespace_lookup = namespace_lookup
+        self._clock = clock
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+
+    async def decide(self, subject: Subject, door: Door, *, request: Request, deadline: float) -> Decision:
+        """The decision on `subject` at `door`, made by `deadline` (a `time.monotonic()` instant).
+
+        Whatever could not be evaluated is in the decision as such; this does not raise for it.
+
+        Raises:
+            InputError: the subject holds what cannot be written as JSON.
+        """
+        started = time.perf_counter()
+        now = self._clock()
+        inputs = self.match_inputs(subject, request)
+        if self._namespace_lookup is not None and inputs.namespace and inputs.namespace_labels is None:
+            await self._namespace_lookup(inputs.namespace, deadline)
+            inputs = self.match_inputs(subject, request)
+        # 1. match
+        matched: list[Binding] = []
+        unknown: list[Evaluation] = []
+        for binding in self.configuration.candidates(inputs):
+            result = binding.applies_to(inputs, door)
+            if result.state == "yes":
+                matched.append(binding)
+            elif result.state == "unknown":
+                unknown.append(_evaluation(binding, door, Result.NOT_EVALUATED, reason=result.reason))
+        evaluations: tuple[Evaluation, ...] = ()
+        cached = False
+        notes: tuple[str, ...] = ()
+        if matched:
+            plan = self._plan(matched)
+            # 2. facts
+            facts = await self._gather(plan, subject, deadline=deadline) if plan.needs else {}
+            context = _Context(subject, request, inputs, facts, now, deadline)
+            # 3. and 4. documents and evaluation
+            evaluations, cached = await self._evaluations(plan, context, door)
+            # 5. waivers
+            if any(evaluation.result is Result.FAIL for evaluation in evaluations):
+                evaluations, notes = await self._waive(evaluations, matched, context)
+        if unknown:
+            evaluations = tuple(sorted((*evaluations, *unknown), key=lambda evaluation: evaluation.binding))
+        # 6. outcome
+        return Decision(
+            id=str(uuid7(now)),
+            time=now,
+            door=door,
+            subject=reference(subject),
+            operation=request.operation,
+            subresource=request.subresource,
+            user=request.user,
+            groups=request.groups,
+            dry_run=request.dry_run,
+            outcome=combine(evaluations),
+            evaluations=evaluations,
+            bundle_digest=self.policies.digest,
+            configuration_digest=self.configuration.digest,
+            engine=self.evaluator.name,
+            engine_version=self.evaluator.version,
+            cached=cached,
+            milliseconds=(time.perf_counter() - started) * 1000,
+            match_inputs=inputs,
+            notes=notes,
+        )
+
+    def not_evaluated(self, subject: Resource, door: Door, *, request: Request, reason: str) -> Decision:
+        """The decision on a subject of which only namespace, name and perhaps kind are known: every binding that might match
+        it is not evaluated, for `reason`.
+
+        Labels count as selected, and a kind that is empty as covered: what is not known never makes a binding pass.
+        """
+        started = time.perf_counter()
+        now = self._clock()
+        inputs = self.match_inputs(subject, request)
+        evaluations = tuple(
+            _evaluation(binding, door, Result.NOT_EVALUATED, reason=reason)
+            for binding in self.configuration.bindings
+            if _might_apply(binding, inputs, door)
+        )
+        return Decision(
+            id=str(uuid7(now)),
+            time=now,
+            door=door,
+            subject=reference(subject),
+            operation=request.operation,
+            subresource=request.subresource,
+            user=request.user,
+            groups=request.groups,
+            dry_run=request.dry_run,
+            outcome=combine(evaluations),
+            evaluations=evaluations,
+            bundle_digest=self.policies.digest,
+            configuration_digest=self.configuration.digest,
+            engine=self.evaluator.name,
+            engine_version=self.evaluator.version,
+            cached=False,
+            milliseconds=(time.perf_counter() - started) * 1000,
+            match_inputs=inputs,
+        )
+
+    def match_inputs(self, subject: Subject, request: Request) -> MatchInputs:
+        """What bindings are matched against."""
+        if not isinstance(subject, Resource):
+            return MatchInputs(
+                "", "", subject.type, subject.namespace, "", self._labels(subject.namespace), {},
+                request.operation, request.subresource, request.user, request.groups,
+            )  # fmt: skip
+        namespace, labels = subject.namespace, self._labels(subject.namespace)
+        if subject.gvk.kind == "Namespace" and not subject.gvk.group:
+            namespace, labels = subject.identity.name, subject.labels
+        return MatchInputs(
+            group=subject.gvk.group,
+            kind=subject.gvk.kind,
+            type=subject.type,
+            namespace=namespace,
+            name=subject.identity.name,
+            namespace_labels=labels,
+            labels=subject.labels,
+            operation=request.operation,
+            subresource=request.subresource,
+            user=request.user,
+            groups=request.groups,
+            being_deleted=subject.being_deleted,
+        )
+
+    def _labels(self, namespace: str) -> Mapping[str, str] | None:
+        return self._namespace_labels(namespace) if namespace else None
+
+    def _plan(self, matched: Sequence[Binding]) -> _Plan:
+        index = tuple(binding.name for binding in matched)
+        plan = self._plans.get(index)
+        if plan is None:
+            documents = _documents(matched)
+            plan = _Plan(
+                documents=documents,
+                needs=frozenset(need for document in documents for need in document.needs),
+                digest=hashlib.sha256(
+                    canonical_json([self.policies.digest, self.configuration.digest, index])
+                ).digest(),
+            )
+            if len(self._plans) < _MAX_PLANS:
+                self._plans[index] = plan
+        return plan
+
+    async def _gather(self, plan: _Plan, subject: Subject, *, deadline: float) -> Mapping[str, Mapping[str, Fact]]:
+        names = sorted(need.removeprefix(_FACTS) for need in plan.needs if need.startswith(_FACTS))
+        return await gather_facts(self._facts, names, subject, deadline=deadline)
+
+    async def _evaluations(self, plan: _Plan, context: _Context, door: Door) -> tuple[tuple[Evaluation, ...], bool]:
+        key = _cache_key(plan, context) if self.cache is not None else None
+        if self.cache is None or key is None:
+            return await self._evaluate(plan.documents, context, door), False
+        evaluated = False
+
+        async def evaluate() -> tuple[Evaluation, ...]:
+            nonlocal evaluated
+            evaluated = True
+            return await self._evaluate(plan.documents, context, door)
+
+        evaluations = await self.cache.get_or_evaluate(
+            key + door.encode(), evaluate, deadline=context.deadline, settled=_settled
+        )
+        return evaluations, not evaluated
+
+    async def _evaluate(self, documents: Sequence[_Document], context: _Context, door: Door) -> tuple[Evaluation, ...]:
+        evaluations: list[Evaluation] = []
+        asked: list[_Document] = []
+        for document in documents:
+            if reason := _missing(document, context):
+                evaluations += [
+                    _evaluation(binding, door, Result.ERROR, reason=reason) for binding in document.bindings
+                ]
+            else:
+                asked.append(document)
+        for document, answer in zip(asked, await self._ask(asked, context), strict=True):
+            digests = _fact_digests(document, context)
+            for binding in document.bindings:
+                result = answer[binding.policy.name]
+                if isinstance(result, EvaluationError):
+                    evaluations.append(_evaluation(binding, door, Result.ERROR, reason=str(result), facts=digests))
+                else:
+                    findings = _findings(result)
+                    outcome = Result.FAIL if findings else Result.PASS
+                    evaluations.append(_evaluation(binding, door, outcome, findings=findings, facts=digests))
+        return tuple(sorted(evaluations, key=lambda evaluation: evaluation.binding))
+
+    async def _ask(
+        self, documents: Sequence[_Document], context: _Context
+    ) -> list[Mapping[str, PolicyResult | EvaluationError]]:
+        """What the evaluator says of each policy of each document, or why it said nothing."""
+        if not documents:
+            return []
+        bodies = [_body(document, document.bindings, context) for document in documents]
+        try:
+            answers = await self._results(bodies, context.deadline)
+        except RuleError as error:
+            if sum(len(document.bindings) for document in documents) == 1:
+                return [{documents[0].bindings[0].policy.name: error}]
+            return [await self._ask_each(document, context) for document in documents]
+        except EvaluationError as error:
+            return [
+                dict.fromkeys((binding.policy.name for binding in document.bindings), error) for document in documents
+            ]
+        return [dict(answer) for answer in answers]
+
+    async def _ask_each(self, document: _Document, context: _Context) -> Mapping[str, PolicyResult | EvaluationError]:
+        """One rule failed: the policies are asked one by one, so that only its own stays without an answer."""
+        found: dict[str, PolicyResult | EvaluationError] = {}
+        for binding in document.bindings:
+            try:
+                answers = await self._results([_body(document, (binding,), context)], context.deadline)
+                found[binding.policy.name] = answers[0][binding.policy.name]
+            except EvaluationError as error:
+                found[binding.policy.name] = error
+        return found
+
+    async def _results(self, bodies: Sequence[bytes], deadline: float) -> list[Mapping[str, PolicyResult]]:
+        results = await self.evaluator.evaluate(bodies, deadline=deadline)
+        for result in results:
+            if result.bundle_digest != self.policies.digest:
+                raise EvaluationError(
+                    f"the engine answered for bundle {result.bundle_digest}, but {self.policies.digest} is in force"
+                )
+        return [result.by_policy for result in results]
+
+    async def _waive(
+        self, evaluations: Sequence[Evaluation], matched: Sequence[Binding], context: _Context
+    ) -> tuple[tuple[Evaluation, ...], tuple[str, ...]]:
+        by_name = {binding.name: binding for binding in matched}
+        waived: list[Evaluation] = []
+        notes: list[str] = []
+        for evaluation in evaluations:
+            if evaluation.result is Result.FAIL:
+                for waiver in self.configuration.waivers:
+                    if not waiver.covers(evaluation.policy, context.inputs):
+                        continue
+                    if why := waiver.why_not(context.now):
+                        notes.append(f"waiver {waiver.name} does not count: {why}")
+                    elif await self._covered(evaluation, by_name[evaluation.binding], waiver, context):
+                        evaluation = replace(
+                            evaluation,
+                            result=Result.EXEMPT,
+                            reason=f"waiver {waiver.name} until {waiver.expires:%Y-%m-%dT%H:%M:%SZ}: {waiver.reason}",
+                            waiver=f"{waiver.name}@{waiver.digest}",
+                        )
+                        break
+                    else:
+                        notes.append(f"waiver {waiver.name} raises the limit, but not as far as is asked for")
+            waived.append(evaluation)
+        return tuple(waived), tuple(dict.fromkeys(notes))
+
+    async def _covered(self, evaluation: Evaluation, binding: Binding, waiver: Waiver, context: _Context) -> bool:
+        """Whether nothing is left to find under the parameters that the waiver raises."""
+        if not waiver.parameters:
+            return True
+        raised = replace(binding, parameters={**binding.parameters, **waiver.parameters})
+        document = _Document((raised,), binding.policy.needs, raised.parameters)
+        (answer,) = await self._ask([document], context)
+        result = answer[binding.policy.name]
+        return isinstance(result, PolicyResult) and not result.violations
+
+
+_MAX_PLANS = 4096
+"""Protects the plans from users and namespaces that make every combination of bindings."""
+
+
+def reference(subject: Subject) -> SubjectRef:
+    """The subject as records name it."""
+    if not isinstance(subject, Resource):
+        return SubjectRef("", "", "ModelCall", subject.namespace, "", "", subject.digest)
+    gvk: GroupVersionKind = subject.gvk
+    identity = subject.identity
+    name = identity.name or (f"{identity.generate_name}*" if identity.generate_name else "")
+    return SubjectRef(gvk.group, gvk.version, gvk.kind, subject.namespace, name, identity.uid, subject.digest)
+
+
+def _might_apply(binding: Binding, inputs: MatchInputs, door: Door) -> bool:
+    """Whether `binding` would apply if what is not known of the subject were as the binding wants it."""
+    if binding.enforcement[door] is Enforcement.OFF:
+        return False
+    types = {inputs.type} if inputs.kind else {Workload.type, Resource.type}
+    if types.isdisjoint(binding.policy.subjects):
+        return False
+    match = replace(binding.match, selector=None, kinds=binding.match.kinds if inputs.kind else ())
+    return match.matches(inputs).state != "no"
+
+
+def _documents(bindings: Sequence[Binding]) -> tuple[_Document, ...]:
+    """The fewest documents in which no policy stands twice, no parameter has two values, and each policy sees only its
+    needs."""
+    groups: list[tuple[frozenset[str], dict[str, Any], list[Binding]]] = []
+    for binding in bindings:
+        needs = binding.policy.needs
+        for group_needs, parameters, members in groups:
+            if (
+                group_needs == needs
+                and all(member.policy.name != binding.policy.name for member in members)
+                and all(
+                    name not in parameters or parameters[name] == value for name, value in binding.parameters.items()
+                )
+            ):
+                parameters.update(binding.parameters)
+                members.append(binding)
+                break
+        else:
+            groups.append((needs, dict(binding.parameters), [binding]))
+    return tuple(_Document(tuple(members), needs, parameters) for needs, parameters, members in groups)
+
+
+def _missing(document: _Document, context: _Context) -> str:
+    """Why the policies of `document` cannot be run; empty if they can."""
+    for need in sorted(document.needs):
+        if need == "namespace" and context.inputs.namespace and context.inputs.namespace_labels is None:
+            return f"the labels of namespace {context.inputs.namespace} are not known"
+        if need.startswith(_FACTS):
+            for fact in context.facts[need.removeprefix(_FACTS)].values():
+                if isinstance(fact, Unavailable):
+                    return fact.reason
+    return ""
+
+
+def _body(document: _Document, bindings: Sequence[Binding], context: _Context) -> bytes:
+    """The input document as bytes: the subject, the parameters, and what `needs` names; nothing else."""
+    subject, needs = context.subject, document.needs
+    identity = "identity" in needs
+    body: dict[str, Any] = {
+        "policies": [binding.policy.name for binding in bindings],
+        "subject": subject_document(subject, identity=identity),
+        "parameters": document.parameters,
+    }
+    if "user" in needs:
+        body["user"] = {"name": context.request.user, "groups": context.request.groups}
+    if "old" in needs and context.request.old is not None:
+        body["old"] = context.request.old
+    if "object" in needs and isinstance(subject, Resource):
+        body["object"] = object_document(subject, identity=identity)
+    if "namespace" in needs and context.inputs.namespace:
+        body["namespace"] = {"name": context.inputs.namespace, "labels": context.inputs.namespace_labels}
+    if "now" in needs:
+        body["now"] = f"{context.now:%Y-%m-%dT%H:%M:%SZ}"
+    sources = [need.removeprefix(_FACTS) for need in needs if need.startswith(_FACTS)]
+    if sources:
+        body["facts"] = {source: facts_document(context.facts[source]) for source in sources}
+    return canonical_json(body)
+
+
+def _cache_key(plan: _Plan, context: _Context) -> bytes | None:
+    """What the evaluations are a function of, as one digest; None where they depend on the clock."""
+    if not plan.needs:
+        return plan.digest + context.subject.key
+    if "now" in plan.needs:
+        return None
+    parts: list[Any] = [plan.digest.hex(), context.subject.key.hex()]
+    if "identity" in plan.needs:
+        parts.append(context.subject.digest)
+    if "user" in plan.needs:
+        parts.append([context.request.user, context.request.groups])
+    if "old" in plan.needs:
+        parts.append(context.request.old)
+    if "namespace" in plan.needs:
+        parts.append([context.inputs.namespace, context.inputs.namespace_labels])
+    for source, facts in sorted(context.facts.items()):
+        parts.append([source, [[key, _fact_key(fact)] for key, fact in sorted(facts.items())]])
+    return hashlib.sha256(canonical_json(parts)).digest()
+
+
+def _fact_key(fact: Fact) -> list[str]:
+    return ["known", fact.digest] if isinstance(fact, Known) else [type(fact).__name__, fact.reason]
+
+
+def _settled(evaluations: Sequence[Evaluation]) -> bool:
+    """Whether the evaluations are worth keeping: an error is a matter of the moment."""
+    return all(evaluation.result in (Result.PASS, Result.FAIL) for evaluation in evaluations)
+
+
+def _fact_digests(document: _Document, context: _Context) -> Mapping[str, str] | None:
+    digests = {
+        f"{source}:{key}": fact.digest
+        for source, facts in context.facts.items()
+        if f"{_FACTS}{source}" in document.needs
+        for key, fact in facts.items()
+        if isinstance(fact, Known)
+    }
+    return digests or None
+
+
+def _findings(result: PolicyResult) -> tuple[Finding, ...]:
+    """The violations in a stable order; a patch goes with the violations at or above its path, or with the first
+    one."""
+    if not result.violations:
+        return ()
+    ordered = sorted({(violation["path"], violation["message"]) for violation in result.violations})
+    patches = [Patch(patch["op"], patch["path"], patch.get("value")) for patch in result.patches]
+    patches.sort(key=lambda patch: (patch.path, patch.op))
+    taken: set[int] = set()
+    findings = []
+    for position, (path, message) in enumerate(ordered):
+        mine = [
+            index
+            for index, patch in enumerate(patches)
+            if index not in taken and (patch.path == path or patch.path.startswith(f"{path}/"))
+        ]
+        if position == len(ordered) - 1:
+            mine = [index for index in range(len(patches)) if index in mine or index not in taken]
+        taken.update(mine)
+        findings.append(Finding(message, path, tuple(patches[index] for index in mine)))
+    return tuple(findings)
+
+
+def _evaluation(
+    binding: Binding,
+    door: Door,
+    result: Result,
+    *,
+    reason: str = "",
+    findings: tuple[Finding, ...] = (),
+    facts: Mapping[str, str] | None = None,
+) -> Evaluation:
+    policy = binding.policy
+    return Evaluation(
+        binding=binding.name,
+        policy=policy.name,
+        policy_id=policy.id,
+        title=policy.title,
+        severity=policy.severity,
+        remediation=policy.remediation,
+        result=result,
+        enforcement=binding.enforcement[door],
+        on_undecided=binding.on_undecided[door],
+        reason=reason,
+        findings=findings,
+        facts=facts,
+    )

@@ -1,0 +1,69 @@
+"""One tree of errors, branched by who must act.
+
+An exception carries data; only a door turns it into a status code, an exit code or a sentence on a terminal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class PratiqueError(Exception):
+    """Base of everything that Pratique raises on purpose; `str()` of it is one clear sentence for the person who must
+    act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong at one place: `file` (or object), `where` inside it (document, field or line) and
+    `message`."""
+
+    file: str
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}: {self.where}" if self.where else self.file
+        return f"{place}: {self.message}"
+
+
+class LoadError(PratiqueError):
+    """Something could not be loaded; `problems` lists everything found, not only the first."""
+
+    def __init__(self, *problems: Problem) -> None:
+        if not problems:
+            raise ValueError("a LoadError names at least one problem")
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class ConfigError(LoadError):
+    """The operator must act: settings, bindings, waivers, certificates."""
+
+
+class PolicyError(LoadError):
+    """The policy author must act: metadata, Rego outside the portable set, packages that clash."""
+
+
+class InputError(PratiqueError):
+    """The submitter must act: bytes that are not a document that Pratique can judge."""
+
+
+class EvaluationError(PratiqueError):
+    """A policy could not be evaluated (engine down, deadline over, malformed answer): `undecided`, never `allowed`."""
+
+
+class RuleError(EvaluationError):
+    """The engine is well, but a rule of one of the policies that were asked together failed (a built-in was given a
+    wrong type).
+
+    The others can be asked again without it.
+    """
+
+
+class VerificationError(PratiqueError):
+    """Evidence was looked at and is bad."""
+
+
+class EvidenceUnavailable(PratiqueError):
+    """Evidence could not be looked at."""

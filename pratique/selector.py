@@ -1,0 +1,51 @@
+"""Label selectors and name globs, as Kubernetes reads them (k8s.io/apimachinery/pkg/apis/meta/v1, `LabelSelector`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+Operator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    key: str
+    operator: Operator
+    values: frozenset[str] = frozenset()
+
+    def holds(self, labels: Mapping[str, Any]) -> bool:
+        present = self.key in labels
+        match self.operator:
+            case "In":
+                return present and labels[self.key] in self.values
+            case "NotIn":
+                return not present or labels[self.key] not in self.values
+            case "Exists":
+                return present
+            case "DoesNotExist":
+                return not present
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSelector:
+    """All `requirements` must hold; none means that everything is selected."""
+
+    requirements: tuple[Requirement, ...]
+
+    def selects(self, labels: Mapping[str, Any]) -> bool:
+        return all(requirement.holds(labels) for requirement in self.requirements)
+
+
+@lru_cache(maxsize=4096)
+def _glob(pattern: str) -> re.Pattern[str]:
+    parts = {"*": ".*", "?": "."}
+    return re.compile("".join(parts.get(character, re.escape(character)) for character in pattern), re.DOTALL)
+
+
+def glob_matches(pattern: str, text: str) -> bool:
+    """Whether the whole of `text` matches `pattern`, in which `*` is any run of characters and `?` any one."""
+    return pattern == text or _glob(pattern).fullmatch(text) is not None

@@ -1,0 +1,198 @@
+"""YAML files as Kubernetes' tools read them: several documents, strict, with the line of everything that is wrong.
+
+Differs from YAML 1.1 as PyYAML reads it where `kubectl` does too (sigs.k8s.io/yaml): times and `1:30` stay text, keys
+are text, duplicate keys are errors.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from pratique.errors import Problem
+
+MAX_EXPANDED_NODES = 2_000_000
+"""Protects against aliases of aliases: a file of one kilobyte can stand for a billion nodes."""
+
+MAX_DEPTH = 200
+"""The nesting that is accepted, as for JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file: `index` counts from 0, `line` from 1."""
+
+    file: str
+    index: int
+    line: int
+    value: Any
+
+    @property
+    def where(self) -> str:
+        return f"line {self.line}"
+
+
+_REPLACED = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+class _Loader(yaml.CSafeLoader):
+    """CSafeLoader with kubectl's scalars."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"),
+    list("-+0123456789"),
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"[-+]?(?:[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)$"
+        r"|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
+    ),
+    list("-+.0123456789"),
+)
+
+
+def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = node.value.replace("_", "")
+    sign = -1 if text.startswith("-") else 1
+    digits = text.lstrip("+-")
+    if digits.startswith("0o"):
+        return sign * int(digits[2:], 8)
+    if len(digits) > 1 and digits.startswith("0") and digits.isdigit():
+        return sign * int(digits, 8)
+    return sign * int(digits, 0)
+
+
+def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    try:
+        number = float(node.value)
+    except ValueError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise yaml.MarkedYAMLError(problem=f"{node.value} is not a number that JSON has", problem_mark=node.start_mark)
+    return number
+
+
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    seen: dict[Any, int] = {}
+    for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(
+                problem="a key must be text, not a list or an object", problem_mark=key_node.start_mark
+            )
+        if key_node.value in seen:
+            raise yaml.MarkedYAMLError(
+                problem=f"the key {key_node.value!r} is there twice, first at line {seen[key_node.value]}; keep one",
+                problem_mark=key_node.start_mark,
+            )
+        seen[key_node.value] = key_node.start_mark.line + 1
+    loader.flatten_mapping(node)
+    return {key_node.value: loader.construct_object(value_node, deep=True) for key_node, value_node in node.value}
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
+
+
+def load_documents(text: bytes | str, file: str) -> Iterator[Document | Problem]:
+    """The documents of a YAML (or JSON) text in order, empty ones left out; a Problem where one cannot be read.
+
+    Reading ends at a Problem of syntax, because where the next document starts is not known then; after any other, it
+    goes on.
+    """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            yield Problem(file, f"line {line}", "this is not UTF-8 text; save the file as UTF-8 YAML or JSON")
+            return
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:
+        yield _problem(file, error)
+        return
+    try:
+        index = 0
+        while True:
+            try:
+                if not loader.check_node():
+                    return
+                node = loader.get_node()
+                if node is None:
+                    return
+            except (yaml.YAMLError, ValueError) as error:
+                yield _problem(file, error)
+                return
+            except RecursionError:
+                yield Problem(file, "", f"the document is nested more than {MAX_DEPTH} levels deep")
+                return
+            line = node.start_mark.line + 1
+            try:
+                _check_size(node)
+                value = loader.construct_document(node)
+            except (yaml.YAMLError, ValueError) as error:
+                yield _problem(file, error, line)
+            else:
+                if value is not None:
+                    yield Document(file, index, line, value)
+            index += 1
+    finally:
+        loader.dispose()
+
+
+def _check_size(root: yaml.Node) -> None:
+    """Refuse what aliases make too large, too deep or endless, before anything is built from it."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: yaml.Node, depth: int) -> int:
+        if not isinstance(node, yaml.CollectionNode):
+            return 1
+        identity = id(node)
+        if identity in open_nodes:
+            raise yaml.MarkedYAMLError(problem="an alias refers to what it is part of", problem_mark=node.start_mark)
+        if depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(
+                problem=f"the document is nested more than {MAX_DEPTH} levels deep", problem_mark=node.start_mark
+            )
+        if identity not in sizes:
+            open_nodes.add(identity)
+            total = 1
+            for item in node.value:
+                children = item if isinstance(item, tuple) else (item,)
+                total += sum(size(child, depth + 1) for child in children)
+                if total > MAX_EXPANDED_NODES:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the document stands for more than {MAX_EXPANDED_NODES} values; use fewer aliases",
+                        problem_mark=node.start_mark,
+                    )
+            open_nodes.discard(identity)
+            sizes[identity] = total
+        return sizes[identity]
+
+    size(root, 0)
+
+
+def _problem(file: str, error: Exception, line: int = 0) -> Problem:
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}" if mark else (f"line {line}" if line else "")
+        return Problem(file, where, f"{error.problem or error.context}")
+    if isinstance(error, yaml.reader.ReaderError):
+        return Problem(file, f"line {line}" if line else "", "this is not a text file: it holds control characters")
+    return Problem(file, f"line {line}" if line else "", f"this cannot be read as YAML: {error}")

@@ -1,0 +1,94 @@
+"""YAML as kubectl reads it, with the line of everything that is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from pratique.errors import Problem
+from pratique.yamlfile import MAX_EXPANDED_NODES, Document, load_documents
+
+
+def read(text: str | bytes) -> list[object]:
+    return [item.value if isinstance(item, Document) else str(item) for item in load_documents(text, "f.yaml")]
+
+
+def test_scalars_are_those_of_kubectl() -> None:
+    text = (
+        "time: 2026-11-21\nport: 1:30\nyes: yes\noctal: 0o17\nold: 017\nhex: 0x1F\nsplit: 1_000\nfloat: 1e3\n1: one\n"
+    )
+    assert read(text) == [
+        {
+            "time": "2026-11-21",
+            "port": "1:30",
+            "yes": True,
+            "octal": 15,
+            "old": 15,
+            "hex": 31,
+            "split": 1000,
+            "float": 1000.0,
+            "1": "one",
+        }
+    ]
+
+
+def test_documents_have_lines_and_empty_ones_are_left_out() -> None:
+    documents = list(load_documents("---\n---\na: 1\n---\n# nothing\n---\nb: 2\n", "f.yaml"))
+    assert [(item.index, item.line, item.value) for item in documents if isinstance(item, Document)] == [
+        (1, 3, {"a": 1}),
+        (3, 7, {"b": 2}),
+    ]
+
+
+def test_a_bad_document_does_not_hide_the_next() -> None:
+    assert read("a: 1\nb: 2\na: 3\n---\nok: 1\n") == [
+        "f.yaml: line 3: the key 'a' is there twice, first at line 1; keep one",
+        {"ok": 1},
+    ]
+
+
+def test_merge_keys() -> None:
+    assert read("base: &base {a: 1, b: 1}\nuse: {<<: *base, b: 2}\n") == [
+        {"base": {"a": 1, "b": 1}, "use": {"a": 1, "b": 2}}
+    ]
+
+
+def _billion_laughs() -> str:
+    lines = ["a: &a [x,x,x,x,x,x,x,x,x,x]"]
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True):
+        lines.append(f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a:\n\tb: 1\n", "f.yaml: line 2: found character that cannot start any token"),
+        (_billion_laughs(), f"stands for more than {MAX_EXPANDED_NODES} values; use fewer aliases"),
+        ("a: &a [*a]\n", "f.yaml: line 1: an alias refers to what it is part of"),
+        ("[" * 300 + "]" * 300, "nested more than 200 levels deep"),
+        ("[" * 10_000, "f.yaml: line"),
+        (b"\x00\x01\x02", "not a text file"),
+        (b"a: 1\nb: \xff\n", "f.yaml: line 2: this is not UTF-8 text"),
+        ("a: !!python/object/apply:os.system [id]\n", "could not determine a constructor"),
+        ("a: *nowhere\n", "found undefined alias"),
+        ("? [a]\n: b\n", "a key must be text"),
+        ("a: .inf\n", "f.yaml: line 1: .inf is not a number that JSON has"),
+        ("a: .nan\n", ".nan is not a number that JSON has"),
+        ("a: 1e999\n", "1e999 is not a number that JSON has"),
+        ("{a: 1", "f.yaml: line"),
+    ],
+)
+def test_what_cannot_be_read_is_one_problem_with_its_place(text: str | bytes, problem: str) -> None:
+    (found,) = load_documents(text, "f.yaml")
+    assert isinstance(found, Problem)
+    assert problem in str(found)
+
+
+def test_a_thousand_documents() -> None:
+    text = "---\n".join(f"n: {number}\n" for number in range(1000))
+    assert read(text) == [{"n": number} for number in range(1000)]
+
+
+def test_nothing_is_no_document() -> None:
+    assert read("") == []
+    assert read("# only a comment\n") == []
