@@ -47,8 +47,9 @@ layers:
 rego:
 	@echo "== opa fmt, check, test"
 	@$(TOOLS)/opa fmt --fail --list policies
-	@$(TOOLS)/opa check --strict --schema policies/schemas policies --ignore bindings
-	@$(TOOLS)/opa test policies --ignore bindings
+	@$(TOOLS)/opa check --strict --schema policies/schemas/input.json policies
+	@$(TOOLS)/opa check --strict --capabilities evaluators/capabilities.json --ignore '*_test.rego' policies
+	@$(TOOLS)/opa test policies
 
 setup: $(VENV)/.ready $(TOOLS)/.ready ## the environment and the tools
 

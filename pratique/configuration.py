@@ -23,6 +23,7 @@ from pratique.matching import DEFAULT_OPERATIONS, Match, MatchInputs
 from pratique.pointer import pointer
 from pratique.policy import PolicyMetadata, PolicySet
 from pratique.selector import LabelSelector, Requirement
+from pratique.shape import json_type
 from pratique.waiver import ApprovalVerifier, NoApprovals, Waiver
 from pratique.yamlfile import Document, load_documents
 
@@ -172,7 +173,7 @@ class _Fault(Exception):
 def _checked(document: Document) -> tuple[str, str, dict[str, Any]]:
     value = document.value
     if not isinstance(value, dict):
-        raise _Fault("", f"this is a {type(value).__name__}, not a document with apiVersion and kind")
+        raise _Fault("", f"this is {json_type(value)}, not a document with apiVersion and kind")
     kind, api_version = value.get("kind"), value.get("apiVersion")
     expected = "v1" if kind == "Namespace" else schemas.API_VERSION
     if not isinstance(kind, str) or kind not in _VALIDATORS:

@@ -21,7 +21,7 @@ from typing import Any
 
 from pratique.binding import Binding
 from pratique.cache import DecisionCache
-from pratique.canonical import canonical_json
+from pratique.canonical import canonical_json, compact_json
 from pratique.configuration import Configuration
 from pratique.decision import (
     Decision,
@@ -189,10 +189,10 @@ class Engine:
         )
 
     def not_evaluated(self, subject: Resource, door: Door, *, request: Request, reason: str) -> Decision:
-        """The decision on a subject of which only namespace, name and perhaps kind are known: every binding that might match
-        it is not evaluated, for `reason`.
+        """The decision on a subject of which only namespace, name and perhaps kind are known.
 
-        Labels count as selected, and a kind that is empty as covered: what is not known never makes a binding pass.
+        Every binding that might match it is not evaluated, for `reason`. Labels count as selected,
+        and a kind that is empty as covered: what is not known never makes a binding pass.
         """
         started = time.perf_counter()
         now = self._clock()
@@ -445,7 +445,10 @@ def _missing(document: _Document, context: _Context) -> str:
 
 
 def _body(document: _Document, bindings: Sequence[Binding], context: _Context) -> bytes:
-    """The input document as bytes: the subject, the parameters, and what `needs` names; nothing else."""
+    """The input document as bytes: the subject, the parameters, and what `needs` names; nothing else.
+
+    `policies` comes first, where an evaluator finds it without parsing the rest.
+    """
     subject, needs = context.subject, document.needs
     identity = "identity" in needs
     body: dict[str, Any] = {
@@ -466,7 +469,7 @@ def _body(document: _Document, bindings: Sequence[Binding], context: _Context) -
     sources = [need.removeprefix(_FACTS) for need in needs if need.startswith(_FACTS)]
     if sources:
         body["facts"] = {source: facts_document(context.facts[source]) for source in sources}
-    return canonical_json(body)
+    return compact_json(body)
 
 
 def _cache_key(plan: _Plan, context: _Context) -> bytes | None:

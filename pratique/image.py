@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from pratique.shape import json_type
 from pratique.subject import ImageRef
 
 DEFAULT_REGISTRY = "docker.io"
@@ -27,7 +28,7 @@ def parse_image(reference: object, path: str) -> ImageRef:
     """The parts of `reference`, found at the JSON pointer `path`. Never raises: what does not parse says why in
     `error`."""
     if not isinstance(reference, str):
-        kind = "missing" if reference is None else f"a {type(reference).__name__}, not a string"
+        kind = "missing" if reference is None else f"{json_type(reference)}, not text"
         return ImageRef(path=path, reference="", error=f"the image is {kind}")
     error = ""
     registry = repository = tag = digest = ""

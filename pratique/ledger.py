@@ -38,7 +38,7 @@ from urllib.parse import quote
 import orjson
 
 from pratique.canonical import canonical_json, compact_json
-from pratique.configuration import Configuration
+from pratique.configuration import Configuration, build
 from pratique.decision import (
     Decision,
     Door,
@@ -54,6 +54,7 @@ from pratique.decision import (
 from pratique.errors import ConfigError, EvaluationError, InputError, PratiqueError, Problem
 from pratique.matching import MatchInputs
 from pratique.policy import PolicyMetadata, PolicySet
+from pratique.yamlfile import Document
 
 DATABASE_NAME = "decisions.sqlite3"
 """The file in the state folder."""
@@ -192,8 +193,10 @@ class Ledger:
         self.durability = durability
         self.recorded = 0
         """Decisions committed."""
+        self.refused = 0
+        """Decisions that were not even tried to be recorded: the queue was full, or JSON cannot carry them."""
         self.failed = 0
-        """Decisions that could not be recorded."""
+        """Decisions that could not be written."""
         self.commits = 0
         self.failure = ""
         """Why the last commit failed; empty if it did not."""
@@ -237,14 +240,14 @@ class Ledger:
         """
         loop = self._checked_loop()
         if len(self._queue) >= MAX_WAITING:
-            self.failed += 1
+            self.refused += 1
             raise LedgerError(
                 f"{MAX_WAITING} decisions already wait to be recorded; the disk is too slow for the load, retry later"
             )
         try:
             entry = _entry_of(decision, None if self.durability == "relaxed" else loop.create_future())
         except InputError as error:
-            self.failed += 1
+            self.refused += 1
             raise LedgerError(f"the decision cannot be recorded: {error}") from error
         self._put(entry)
         if entry.future is not None:
@@ -331,6 +334,8 @@ class Ledger:
             failure = str(error)
         except sqlite3.Error as error:
             failure = _sentence(error)
+        except (ValueError, OverflowError, MemoryError) as error:  # of these decisions, not of the disk
+            failure = f"SQLite cannot hold this: {error}"
         if failure:
             self._drop_connection()
             self.failed += len(entries)
@@ -503,12 +508,12 @@ def _entry_of(decision: Decision, future: asyncio.Future[None] | None) -> _Entry
     Raises:
         InputError: it holds what JSON cannot carry.
     """
-    fields = _head(decision, kept_findings=None)
+    fields = record_document(decision)
     head = compact_json(fields)
     if len(head) > MAX_RECORD_BYTES:
-        head = compact_json(_head(decision, kept_findings=KEPT_FINDINGS))
+        head = compact_json(record_document(decision, kept_findings=KEPT_FINDINGS))
         if len(head) > MAX_RECORD_BYTES:
-            head = compact_json(_head(decision, kept_findings=0))
+            head = compact_json(record_document(decision, kept_findings=0))
     inputs = compact_json(_inputs(decision.match_inputs))
     if len(inputs) > MAX_RECORD_BYTES:
         inputs = b"null"
@@ -524,7 +529,8 @@ def _entry_of(decision: Decision, future: asyncio.Future[None] | None) -> _Entry
     return _Entry(row, shown, future)
 
 
-def _head(decision: Decision, *, kept_findings: int | None) -> dict[str, Any]:
+def record_document(decision: Decision, *, kept_findings: int | None = None) -> dict[str, Any]:
+    """The record of `decision` without its `match_inputs`, for `canonical.compact_json` to write."""
     subject = decision.subject
     not_passed: list[str] = []
     evaluations = []
@@ -650,6 +656,15 @@ class Snapshot:
 
     documents: tuple[Mapping[str, Any], ...]
     policies: PolicySet
+
+    def configuration(self) -> Configuration:
+        """The configuration as it was. Approvals are not verified again: which waivers counted is in the decision.
+
+        Raises:
+            ConfigError: the documents were valid for another version of Pratique, but are not for this one.
+        """
+        documents = [Document("recorded", index, 0, value) for index, value in enumerate(self.documents)]
+        return build(documents, self.policies)
 
 
 @dataclass(slots=True)

@@ -415,7 +415,7 @@ def _json_value(
             items.append(_json_value(item, loader, first_line, (*path, index), lines, seen))
         return items
     try:
-        value = loader.construct_object(node)  # type: ignore[no-untyped-call]  # types-PyYAML leaves it so
+        value = loader.construct_object(node)
     except ValueError as error:
         raise _YamlProblem(line, f"`{node.value}` is not a value; quote it") from error
     if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and value - value == 0):
@@ -624,8 +624,12 @@ class _Annotation:
         return value
 
     def _schema(self, schema: Mapping[str, Any], name: str, path: tuple[str, ...]) -> bool:
-        """Whether a parameter's schema, and those in it, are JSON Schemas without unknown keywords."""
-        before = len(self._problems)
+        """Whether a parameter's schema is a JSON Schema, and it and those in it have known keywords only."""
+        unknown = sorted({keyword for part in _schemas_in(schema) for keyword in part.keys() - _SCHEMA_KEYS})
+        for keyword in unknown:
+            self._wrong(f"the schema of `{name}` has the unknown keyword `{keyword}`; correct or remove it", *path, keyword)
+        if unknown:  # and not compiled: a reference would be fetched
+            return False
         try:
             jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
             jsonschema_rs.Draft202012Validator(dict(schema))
@@ -633,12 +637,19 @@ class _Annotation:
             message = getattr(error, "message", str(error))
             self._wrong(f"the schema of `{name}` is not a JSON Schema: {message}", *path)
             return False
-        for keyword in sorted(schema.keys() - _SCHEMA_KEYS):
-            self._wrong(
-                f"the schema of `{name}` has the unknown keyword `{keyword}`; correct or remove it", *path, keyword
-            )
-        inner = [schema.get("items"), *dict(schema.get("properties", {})).values()]
-        for part in inner:
-            if isinstance(part, dict):
-                self._schema(part, name, path)
-        return len(self._problems) == before
+        return True
+
+
+def _schemas_in(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """A JSON Schema and every schema inside it."""
+    if not isinstance(schema, Mapping):
+        return
+    yield schema
+    for keyword in ("additionalProperties", "contains", "items", "not", "propertyNames"):
+        yield from _schemas_in(schema.get(keyword))
+    for keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):
+        for part in schema.get(keyword) if isinstance(schema.get(keyword), list) else ():
+            yield from _schemas_in(part)
+    for keyword in ("patternProperties", "properties"):
+        for part in schema.get(keyword, {}).values() if isinstance(schema.get(keyword), dict) else ():
+            yield from _schemas_in(part)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from pratique.errors import InputError
+from pratique.shape import json_type
 
 MAX_QUANTITY_LENGTH = 64
 """Longer strings are refused: `1e999999999` in a few bytes would otherwise become a gigabyte of digits."""
@@ -52,7 +53,7 @@ def parse_quantity(value: object) -> Fraction:
     if isinstance(value, float | Decimal):
         value = str(value)
     if not isinstance(value, str):
-        raise InputError(f"a {type(value).__name__} is not a quantity; write a number such as 2, 500m or 1Gi")
+        raise InputError(f"{json_type(value)} is not a quantity; write a number such as 2, 500m or 1Gi")
     match = _QUANTITY.fullmatch(value) if len(value) <= MAX_QUANTITY_LENGTH and value.isascii() else None
     if match is None:
         raise InputError(f"{value[:MAX_QUANTITY_LENGTH]!r} is not a quantity; write a number such as 2, 500m or 1Gi")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from pratique.errors import InputError
@@ -65,6 +66,23 @@ def count_at(obj: Object, path: str, *, default: int) -> int:
     return value
 
 
+def json_type(value: object) -> str:
+    """What `value` is, in the words of JSON: `a list`, `text`, `null` ..."""
+    return _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
+
+
+_JSON_TYPES: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    Decimal: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
+
+
 def _describe(value: object) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 40 else text[:37] + '...'}"
+    text = str(value) if isinstance(value, int | float | Decimal) else repr(value)
+    return f"{json_type(value)} ({text if len(text) <= 40 else text[:37] + '...'})"

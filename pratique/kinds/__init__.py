@@ -17,7 +17,7 @@ from pratique.image import parse_image
 from pratique.kinds import core
 from pratique.kinds.table import Kind, PodTemplate
 from pratique.pointer import pointer
-from pratique.shape import Object, list_at, lookup, mapping_at
+from pratique.shape import Object, json_type, list_at, lookup, mapping_at
 from pratique.subject import (
     Container,
     Content,
@@ -72,7 +72,7 @@ def subject_of(obj: object, *, namespace: str = "", cache: ContentCache | None =
         InputError: not an object of the Kubernetes API, or one whose parts have the wrong types.
     """
     if not isinstance(obj, dict):
-        raise InputError(f"the object is a {type(obj).__name__}, not a JSON object; submit a Kubernetes manifest")
+        raise InputError(f"the object is {json_type(obj)}, not a JSON object; submit a Kubernetes manifest")
     gvk = _gvk(obj)
     metadata = mapping_at(obj.get("metadata"), "/metadata")
     labels = _texts(metadata.get("labels"), "/metadata/labels")
@@ -175,7 +175,7 @@ def _text(metadata: Object, name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise InputError(f"{pointer('metadata', name)} is a {type(value).__name__}, not text; correct the manifest")
+        raise InputError(f"{pointer('metadata', name)} is {json_type(value)}, not text; correct the manifest")
     return value
 
 

@@ -55,7 +55,7 @@ def test_enforcement_is_a_word_or_a_word_for_each_door() -> None:
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        ("text", "test.yaml: line 1, /: this is a str, not a document with apiVersion and kind"),
+        ("text", "test.yaml: line 1, /: this is text, not a document with apiVersion and kind"),
         ({"kind": "Pod"}, "test.yaml: line 1, /kind: the kind 'Pod' is not known here"),
         (
             {**GOOD, "apiVersion": "v1"},

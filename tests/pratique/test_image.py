@@ -41,7 +41,7 @@ def test_parts(reference: str, registry: str, repository: str, tag: str, digest:
     ("reference", "error"),
     [
         (None, "the image is missing"),
-        (7, "the image is a int, not a string"),
+        (7, "the image is a number, not text"),
         ("", "the image is empty"),
         ("App", "the repository must be lower case"),
         ("registry.internal/App", "the repository must be lower case"),

@@ -1,0 +1,47 @@
+# Reading values that can be missing or of the wrong type, and showing them. Nothing here reads `input`.
+#
+# Messages are put together with `concat`, not `sprintf`: regopy 1.5.2 gives invalid JSON when an argument of `sprintf` is
+# itself computed and begins with a quotation mark.
+package lib.values
+
+# The value, or an empty object for anything else: what is not an object has no fields.
+as_object(value) := value if is_object(value)
+
+as_object(value) := {} if not is_object(value)
+
+# A value as it appears in a message: text in quotes, numbers and booleans as they are, the type of anything larger.
+shown(value) := concat("", ["\"", value, "\""]) if is_string(value)
+
+shown(value) := json.marshal(_rounded(value)) if {
+	is_number(value)
+	abs(value) <= _largest
+}
+
+shown(value) := concat(" ", ["more than", json.marshal(_largest)]) if {
+	is_number(value)
+	value > _largest
+}
+
+shown(value) := concat(" ", ["less than", json.marshal(0 - _largest)]) if {
+	is_number(value)
+	value < 0 - _largest
+}
+
+shown(value) := json.marshal(value) if is_boolean(value)
+
+shown(value) := "null" if is_null(value)
+
+shown(value) := "an object" if is_object(value)
+
+shown(value) := "a list" if is_array(value)
+
+# Both engines write numbers alike up to here, and with at most three decimals that were computed: regopy 1.5.2 writes a
+# fraction of the input with six decimals, always.
+_largest := 1000000000000
+
+_rounded(number) := round(number) if number == round(number)
+
+_rounded(number) := round(number * 1000) / 1000 if number != round(number)
+
+# One token of a JSON pointer (RFC 6901, section 4).
+pointer_token(name) := replace(replace(name, "~", "~0"), "/", "~1")

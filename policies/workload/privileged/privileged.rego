@@ -1,0 +1,70 @@
+# METADATA
+# title: No container runs privileged
+# description: >-
+#   A privileged container has every capability and every device of its node: whoever gets into it owns the node, with the
+#   models and the credentials of all other teams on it. Main, init and ephemeral containers are judged. GPUs need no
+#   privileged mode: the device plugin hands them in.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+#   - ref: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+# custom:
+#   id: WORKLOAD-002
+#   severity: critical
+#   subjects: [workload]
+#   needs: []
+#   parameters: {}
+#   remediation: >-
+#     Remove securityContext.privileged from the container. If a program fails without it, add the one capability that it
+#     needs under securityContext.capabilities.add instead. For GPUs ask for nvidia.com/gpu under resources.limits.
+#   controls:
+#     nist-800-53-r5: [AC-6, CM-7]
+#     cis-kubernetes-1.8: ["5.2.2"]
+package policies.workload.privileged
+
+import data.lib.containers
+import data.lib.values
+
+violations contains {"message": message, "path": path} if {
+	some container in _containers
+	some value in _refused(container)
+	message := concat("", [
+		containers.described(container),
+		" sets securityContext.privileged to ",
+		values.shown(value),
+		"; required is false or no value",
+	])
+	path := concat("", [container.path, "/securityContext/privileged"])
+}
+
+violations contains {"message": message, "path": path} if {
+	some container in _containers
+	context := object.get(container, "securityContext", null)
+	not is_null(context)
+	not is_object(context)
+	message := concat("", [
+		containers.described(container),
+		" sets securityContext to ",
+		values.shown(context),
+		"; required is an object without privileged: true",
+	])
+	path := concat("", [container.path, "/securityContext"])
+}
+
+patches contains {"op": "replace", "path": path, "value": false} if {
+	some container in _containers
+	count(_refused(container)) > 0
+	path := concat("", [container.path, "/securityContext/privileged"])
+}
+
+_containers contains container if {
+	some pod in input.subject.pods
+	some container in pod.containers
+}
+
+# The value of `privileged`, in a set, unless it is harmless: false, null or missing.
+_refused(container) := {value |
+	context := values.as_object(object.get(container, "securityContext", {}))
+	value := object.get(context, "privileged", false)
+	not value in {false, null}
+}

@@ -1,0 +1,100 @@
+# METADATA
+# title: Every container limits its CPU and memory
+# description: >-
+#   A container without limits can take all the memory and CPU of its node and bring down what runs beside it, and nobody
+#   can plan capacity for it. Main containers, init containers and sidecars are judged. Ephemeral containers are exempt,
+#   because Kubernetes does not let them have resources. A limit of 0 means no limit, so it does not count.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+# custom:
+#   id: WORKLOAD-001
+#   severity: medium
+#   subjects: [workload]
+#   needs: []
+#   parameters:
+#     resources:
+#       description: The resources that every container must limit.
+#       type: array
+#       items: {type: string, minLength: 1}
+#       minItems: 1
+#       uniqueItems: true
+#       default: [cpu, memory]
+#   remediation: >-
+#     Add resources.limits with cpu and memory to the container: the most that it ever needs, such as cpu "4" and memory
+#     16Gi. Measure it with kubectl top pod --containers, and leave some room.
+#   controls:
+#     nist-800-53-r5: [SC-5, SC-6]
+package policies.workload.resource_limits
+
+import data.lib.containers
+import data.lib.values
+
+violations contains {"message": message, "path": path} if {
+	some container in _limited
+	_readable(container)
+	some resource in _required
+	limit := object.get(_limits(container), resource, null)
+	not _counts(limit)
+	message := concat(" ", [
+		containers.described(container),
+		_limit_found(resource, limit),
+		"required is a limit above 0, such as",
+		_example(resource),
+	])
+	path := concat("/", [container.path, "resources/limits", values.pointer_token(resource)])
+}
+
+violations contains {"message": message, "path": path} if {
+	some container in _limited
+	not _readable(container)
+	message := concat(" ", [
+		containers.described(container),
+		"has resource limits that are not an object; required are limits of",
+		concat(" and ", _required),
+	])
+	path := concat("/", [container.path, "resources"])
+}
+
+_required := input.parameters.resources
+
+_limited contains container if {
+	some pod in input.subject.pods
+	some container in pod.containers
+	object.get(container, "role", "main") != "ephemeral"
+}
+
+# Missing and null are readable: they are no limit at all.
+_readable(container) if {
+	resources := object.get(container, "resources", null)
+	_object_or_null(resources)
+	_object_or_null(object.get(values.as_object(resources), "limits", null))
+}
+
+_object_or_null(value) if is_object(value)
+
+_object_or_null(value) if is_null(value)
+
+_limits(container) := values.as_object(object.get(values.as_object(object.get(container, "resources", {})), "limits", {}))
+
+# Whether a limit is a quantity (apimachinery, resource.Quantity) that is more than zero.
+_counts(limit) if {
+	is_number(limit)
+	limit > 0
+}
+
+_counts(limit) if {
+	is_string(limit)
+	regex.match("^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$", limit)
+	not regex.match("^[+]?[0.]+([a-zA-Z].*)?$", limit)
+}
+
+_limit_found(resource, limit) := concat("", ["has no ", resource, " limit;"]) if is_null(limit)
+
+_limit_found(resource, limit) := concat("", ["has the ", resource, " limit ", values.shown(limit), ";"]) if not is_null(limit)
+
+_example("cpu") := "cpu: \"2\""
+
+_example("memory") := "memory: 8Gi"
+
+_example(resource) := concat("", [resource, ": \"1\""]) if not resource in {"cpu", "memory"}

@@ -1,0 +1,208 @@
+"""The client against servers that answer wrongly: nothing but a whole, right answer in time may count as one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from evaluators.opa_client import MAX_ANSWER_BYTES, Pool, evaluate
+from pratique.errors import EvaluationError
+from tests.evaluators.bundle import DIGEST, echo, said, soon
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+RIGHT = b'{"result":{"bundle":"%b","results":{"test/echo":{"violations":[]}}}}' % DIGEST.encode()
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def http(body: bytes, *, status: bytes = b"200 OK", headers: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, headers, len(body), body)
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    return head + await reader.readexactly(length)
+
+
+def answering(*answers: bytes) -> Serve:
+    """Answer each request of a connection with the next of `answers`, then close it; 0xff splits packets."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            for answer in answers:
+                await read_request(reader)
+                for packet in answer.split(b"\xff"):
+                    writer.write(packet)
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    return serve
+
+
+@asynccontextmanager
+async def pool_on(serve: Serve, folder: Path, *, size: int = 1) -> AsyncIterator[Pool]:
+    path = str(folder / "s")
+    server = await asyncio.start_unix_server(serve, path)
+    loop = asyncio.get_running_loop()
+    pool = Pool(lambda factory: loop.create_unix_connection(factory, path), size=size)
+    await pool.open()
+    try:
+        yield pool
+    finally:
+        pool.close("the end of the test")
+        server.close()
+        await server.wait_closed()
+        await asyncio.sleep(0.05)  # connections notice that they are closed
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        pytest.param(http(RIGHT.replace(b"555", b"666")), "answered for the bundle", id="another bundle"),
+        pytest.param(http(b"{}"), "the bundle is not loaded", id="undefined"),
+        pytest.param(http(b'{"result":[]}'), "has no results", id="no object"),
+        pytest.param(http(b'{"result":'), "is not JSON", id="cut JSON"),
+        pytest.param(http(b"[]"), "is not a JSON object", id="a list"),
+        pytest.param(http(b""), "is not JSON", id="empty"),
+        pytest.param(http(RIGHT, status=b"404 Not Found"), "status 404", id="right, but with an error status"),
+        pytest.param(http(b"<h1>no</h1>", status=b"502 Bad Gateway"), "status 502: <h1>no</h1>", id="a proxy"),
+        pytest.param(http(b'{"errors":[]}', status=b"500 No"), 'status 500: {"errors":', id="no reason given"),
+        pytest.param(b"SSH-2.0-OpenSSH\r\n", "not HTTP", id="not HTTP"),
+        pytest.param(http(RIGHT)[:-1], "closed the connection before it had answered", id="ends too early"),
+        pytest.param(b"", "closed the connection before it had answered", id="closed without an answer"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + RIGHT, "closed the connection", id="neither length nor chunks"),
+        pytest.param(
+            CHUNKED + (b"10000\r\n" + b" " * 0x10000 + b"\r\n") * (MAX_ANSWER_BYTES // 0x10000 + 1),
+            "larger than 4194304 bytes",
+            id="too large in chunks",
+        ),
+    ],
+)
+def test_a_wrong_answer_is_an_error(answer: bytes, reason: str, tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool_on(answering(answer), tmp_path) as pool:
+            with pytest.raises(EvaluationError) as failure:
+                await evaluate(pool, [echo()], deadline=soon(5), digest=DIGEST)
+            assert reason in str(failure.value)
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(http(RIGHT), id="with its length"),
+        pytest.param(http(RIGHT).replace(b"\r", b"\r\xff").replace(b"test", b"te\xffst"), id="in packets"),
+        pytest.param(CHUNKED + b"%x\r\n%b\r\n1\r\n\xff \r\n0\r\n\r\n" % (len(RIGHT), RIGHT), id="in chunks"),
+        pytest.param(http(RIGHT, headers=b"Connection: close\r\n"), id="and closes"),
+    ],
+)
+def test_a_right_answer(answer: bytes, tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool_on(answering(answer, answer), tmp_path) as pool:
+            for _ in range(3):  # more than the server gives on one connection
+                assert said(await evaluate(pool, [echo()], deadline=soon(5), digest=DIGEST)) == [{"test/echo": []}]
+                await asyncio.sleep(0.05)
+
+    asyncio.run(act())
+
+
+def test_a_second_answer_is_not_taken_for_the_next_request(tmp_path: Path) -> None:
+    async def act() -> None:
+        wrong = RIGHT.replace(b"[]", b'[{"message":"not yours","path":""}]')
+        async with pool_on(answering(http(RIGHT) + http(wrong)), tmp_path) as pool:
+            answers = await evaluate(pool, [echo(), echo(), echo()], deadline=soon(5), digest=DIGEST)
+            assert said(answers) == [{"test/echo": []}] * 3
+
+    asyncio.run(act())
+
+
+def test_what_nobody_asked_for_ends_the_connection_and_is_not_asked_for_again_at_once(tmp_path: Path) -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.write(http(RIGHT))
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async def act() -> None:
+        async with pool_on(serve, tmp_path):
+            await asyncio.sleep(0.35)
+            assert 2 <= connections <= 4
+
+    asyncio.run(act())
+
+
+def test_a_connection_that_never_answers_is_given_up_at_the_deadline_and_replaced(tmp_path: Path) -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 1:
+            await reader.read()
+            writer.close()
+        else:
+            await answering(*[http(RIGHT)] * 3)(reader, writer)
+
+    async def act() -> None:
+        async with pool_on(serve, tmp_path) as pool:
+            start = time.monotonic()
+            with pytest.raises(EvaluationError, match="before the deadline"):
+                await evaluate(pool, [echo(), echo()], deadline=soon(0.3), digest=DIGEST)
+            assert 0.3 <= time.monotonic() - start < 0.6
+            answers = await evaluate(pool, [echo(), echo(), echo()], deadline=soon(5), digest=DIGEST)
+            assert said(answers) == [{"test/echo": []}] * 3
+            assert connections == 2
+
+    asyncio.run(act())
+
+
+def test_when_nobody_listens_any_more_requests_fail_at_once_and_later_succeed(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with pool_on(answering(*[http(RIGHT)] * 100), tmp_path, size=3) as pool:
+            path = tmp_path / "s"
+            path.rename(tmp_path / "away")
+            for connection in tuple(pool._open):
+                connection.drop("the test")
+            await asyncio.sleep(0.05)
+            start = time.monotonic()
+            with pytest.raises(EvaluationError, match=r"does not accept connections: .*No such file"):
+                await evaluate(pool, [echo()], deadline=soon(5), digest=DIGEST)
+            assert time.monotonic() - start < 1
+            (tmp_path / "away").rename(path)
+            await asyncio.sleep(0.3)
+            assert said(await evaluate(pool, [echo()], deadline=soon(5), digest=DIGEST)) == [{"test/echo": []}]
+
+    asyncio.run(act())
+
+
+def test_a_closed_pool_fails_what_waits_and_what_comes(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def act() -> None:
+        async with pool_on(serve, tmp_path) as pool:
+            asked = [asyncio.create_task(evaluate(pool, [echo()], deadline=soon(5), digest=DIGEST)) for _ in range(3)]
+            await asyncio.sleep(0.05)
+            assert pool.outstanding == 3
+            pool.close("no more")
+            asked.append(asyncio.create_task(evaluate(pool, [echo()], deadline=soon(5), digest=DIGEST)))
+            failures = await asyncio.gather(*asked, return_exceptions=True)
+            assert [str(failure) for failure in failures] == ["no more"] * 4
+
+    asyncio.run(act())

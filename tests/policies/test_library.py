@@ -1,0 +1,66 @@
+"""The library as a whole: bindings, catalogue and schema agree with the policies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from evaluators.select import choose_engine
+from pratique.configuration import load_configuration
+from pratique.decision import Door, Enforcement
+from pratique.policy import PolicySet
+from reports.catalogue import render
+from tests.policies.cases import REPOSITORY
+
+POLICIES = REPOSITORY / "policies"
+
+
+def test_the_baseline_binds_every_policy_once(policies: PolicySet) -> None:
+    bindings = load_configuration(POLICIES / "bindings" / "baseline.yaml", policies).bindings
+    assert {(binding.policy.name, binding.enforcement[Door.ADMISSION]) for binding in bindings} == {
+        ("gpu/limit", Enforcement.DENY),
+        ("image/approved-registries", Enforcement.DENY),
+        ("image/digest", Enforcement.DENY),
+        ("labels/cost-attribution", Enforcement.DENY),
+        ("workload/health-checks", Enforcement.WARN),
+        ("workload/privileged", Enforcement.DENY),
+        ("workload/resource-limits", Enforcement.DENY),
+    }
+    assert len(bindings) == len(policies.policies)
+
+
+def test_the_catalogue_is_up_to_date(policies: PolicySet) -> None:
+    assert (POLICIES / "README.md").read_text(encoding="utf-8") == render(policies)
+
+
+def test_every_policy_has_its_tests(policies: PolicySet) -> None:
+    files = {path.relative_to(POLICIES).as_posix() for path in POLICIES.rglob("*_test.rego")}
+    assert {metadata.file.replace(".rego", "_test.rego") for metadata in policies.policies.values()} <= files
+
+
+@pytest.mark.parametrize(
+    ("reference", "known"),
+    [
+        ("input.subject.images[_].registry", True),
+        ("input.subject.images[_].registri", False),
+        ("input.subject.pods[_].containers[_].resources.limits.cpu", True),
+        ("input.subject.pods[_].containers[_].resource", False),
+        ("input.subject.gpus.peak", True),
+        ("input.subject.gpus.max", False),
+        ("input.parameter", False),
+        ("input.object.spec.anything", True),
+    ],
+)
+def test_the_schema_finds_misspelt_references(reference: str, known: bool, tmp_path: Path) -> None:
+    module = tmp_path / "example.rego"
+    module.write_text(f"package example\n\nfound if {reference}\n", encoding="utf-8")
+    choice = choose_engine("opa", tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
+    assert choice.binary is not None
+    schema = POLICIES / "schemas" / "input.json"
+    check = subprocess.run(
+        [choice.binary, "check", "--strict", "--schema", schema, module], capture_output=True, text=True, check=False
+    )
+    assert (check.returncode == 0, "undefined ref" in check.stderr) == (known, not known)

@@ -1,0 +1,175 @@
+"""Documents that no API server would let through: a value of every kind at every place.
+
+Both engines say the same of each, and no policy that found something in the
+whole document loses sight of it because a part next to it is malformed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from evaluators.select import choose_engine, start_evaluator
+from pratique.errors import EvaluationError
+from pratique.evaluator import Evaluator
+from pratique.policy import PolicySet
+from tests.policies.cases import REPOSITORY
+from tests.policies.conftest import ENGINES, SECONDS
+
+_MISSING = object()
+_VALUES: tuple[Any, ...] = (
+    _MISSING,
+    None,
+    "",
+    "x",
+    '"',
+    "\\d\n",
+    "ü\u2028",
+    0,
+    7,
+    -1.5,
+    2.0,
+    2**53 + 1,
+    1e300,
+    True,
+    False,
+    [],
+    ["x"],
+    {},
+    {"x": 1},
+)
+
+_CONTAINER = {
+    "path": "/spec/containers/0",
+    "role": "main",
+    "name": "server",
+    "image": {
+        "path": "/spec/containers/0/image",
+        "reference": "vllm",
+        "registry": "docker.io",
+        "repository": "library/vllm",
+        "tag": "latest",
+        "digest": "",
+        "error": "",
+    },
+    "ports": [{"containerPort": 8000}],
+    "readinessProbe": {"httpGet": {"path": "/health"}},
+    "resources": {"limits": {"cpu": "1"}},
+    "securityContext": {"privileged": True},
+}
+_SUBJECT = {
+    "type": "workload",
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "namespace": "default",
+    "labels": {"team": "Search"},
+    "annotations": {},
+    "pods": [{"path": "/spec", "labels": {}, "annotations": {}, "restartPolicy": "Always", "containers": [_CONTAINER]}],
+    "images": [_CONTAINER["image"]],
+    "models": [],
+    "gpus": {"now": 8, "peak": 8, "by_resource": {"nvidia.com/gpu": 8}},
+}
+_SUBMITTED = (
+    "/labels",
+    *(f"/pods/0/containers/0/{field}" for field in ("name", "ports", "readinessProbe", "resources", "securityContext")),
+)
+"""The parts that come from the submitter as they are; the host makes the others itself, and always."""
+_HARMLESS = {
+    "/pods/0/containers/0/ports": ("missing", "None", "[]"),
+    "/pods/0/containers/0/ports/0": ("missing",),
+    "/pods/0/containers/0/securityContext": ("missing", "None", "{}", "{'x': 1}"),
+    "/pods/0/containers/0/securityContext/privileged": ("missing", "None", "False"),
+}
+"""The values that make the container comply: it has no port then, or is not privileged."""
+
+Answer = Mapping[str, list[tuple[str, str]]]
+
+
+def _variants(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """`value` with one part replaced or removed, by the path of the part and what it became."""
+    if path:
+        for replacement in _VALUES:
+            document = copy.deepcopy(_SUBJECT)
+            *parents, last = path
+            parent: Any = document
+            for token in parents:
+                parent = parent[token]
+            if replacement is _MISSING:
+                del parent[last]
+            else:
+                parent[last] = replacement
+            shown = "missing" if replacement is _MISSING else repr(replacement)
+            yield f"/{'/'.join(map(str, path))} {shown}", document
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _variants(part, (*path, key))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _variants(part, (*path, index))
+
+
+_DOCUMENTS = dict(_variants(_SUBJECT))
+
+
+@pytest.fixture(scope="module")
+def answers(policies: PolicySet) -> Mapping[str, Mapping[str, Answer]]:
+    """By engine, document and policy: the findings; nothing at all for a policy that the engine did not answer for."""
+    return {engine: asyncio.run(_answers(engine, policies)) for engine in ENGINES}
+
+
+async def _answers(engine: str, policies: PolicySet) -> dict[str, Answer]:
+    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
+    evaluator = await start_evaluator(choice, policies)
+    parameters: dict[str, Any] = {}
+    for metadata in policies.policies.values():
+        parameters |= metadata.defaults
+    try:
+        found: dict[str, Answer] = {}
+        for name, subject in {"whole": _SUBJECT, **_DOCUMENTS}.items():
+            answer: dict[str, list[tuple[str, str]]] = {}
+            try:
+                answer = await _ask(evaluator, list(policies.policies), subject, parameters)
+            except EvaluationError:
+                for policy in policies.policies:
+                    with contextlib.suppress(EvaluationError):
+                        answer |= await _ask(evaluator, [policy], subject, parameters)
+            found[name] = answer
+        return found
+    finally:
+        await evaluator.close()
+
+
+async def _ask(
+    evaluator: Evaluator, policies: list[str], subject: object, parameters: object
+) -> dict[str, list[tuple[str, str]]]:
+    body = orjson.dumps({"policies": policies, "subject": subject, "parameters": parameters})
+    (results,) = await evaluator.evaluate([body], deadline=time.monotonic() + SECONDS)
+    return {
+        policy: sorted((violation["path"], violation["message"]) for violation in result.violations)
+        for policy, result in results.by_policy.items()
+    }
+
+
+def test_the_engines_agree(answers: Mapping[str, Mapping[str, Answer]]) -> None:
+    opa, regopy = (answers[engine] for engine in ENGINES)
+    assert {name: (opa[name], regopy[name]) for name in opa if opa[name] != regopy[name]} == {}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_finding_is_lost(answers: Mapping[str, Mapping[str, Answer]], engine: str) -> None:
+    found = answers[engine]
+    assert all(found["whole"].values())
+    lost = []
+    for name, answer in found.items():
+        place, _, value = name.partition(" ")
+        if place.startswith(_SUBMITTED) and value not in _HARMLESS.get(place, ()):
+            lost += [(name, policy) for policy in found["whole"] if not answer.get(policy)]
+    assert lost == []
