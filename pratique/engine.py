@@ -123,7 +123,7 @@ class Engine:
         self.cache = cache
         self._facts = facts or {}
         self._namespace_labels = namespace_labels or configuration.namespaces.get
-        self._namespace_lookup = namespace_lookup
+        self._namespace_lookup = namespace_lookup if _labels_matter(configuration) else None
         self._clock = clock
         self._plans: dict[tuple[str, ...], _Plan] = {}
 
@@ -383,6 +383,14 @@ class Engine:
         (answer,) = await self._ask([document], context)
         result = answer[binding.policy.name]
         return isinstance(result, PolicyResult) and not result.violations
+
+
+def _labels_matter(configuration: Configuration) -> bool:
+    """Whether anything depends on the labels of namespaces."""
+    return any(
+        binding.match.namespace_selector is not None or "namespace" in binding.policy.needs
+        for binding in configuration.bindings
+    ) or any(waiver.match.namespace_selector is not None for waiver in configuration.waivers)
 
 
 _MAX_PLANS = 4096

@@ -214,13 +214,19 @@ def test_peak_and_now_multiply_by_replicas_exactly() -> None:
         (manifest("v1", "Pod", {"containers": "x"}), "/spec/containers is text ('x') where a list is expected"),
         (manifest("v1", "Pod", {"containers": ["x"]}), "/spec/containers/0 is text ('x') where an object is expected"),
         (manifest("v1", "Pod", pod_spec(volumes={})), "/spec/volumes is an object ({}) where a list is expected"),
-        (manifest("v1", "Pod", pod_spec(), labels=["a"]), "/metadata/labels is a list (['a']) where an object is expected"),
+        (
+            manifest("v1", "Pod", pod_spec(), labels=["a"]),
+            "/metadata/labels is a list (['a']) where an object is expected",
+        ),
         (manifest("v1", "Pod", pod_spec(), name=5), "/metadata/name is a number, not text"),
         (manifest("apps/v1", "Deployment", {}), "/spec/template/spec is missing"),
         (manifest("apps/v1", "Deployment", []), "/spec is a list ([]) where an object is expected"),
         (templated("apps/v1", "Deployment", pod_spec(), replicas="3"), "/spec/replicas is text ('3') where a count"),
         (templated("apps/v1", "Deployment", pod_spec(), replicas=-1), "/spec/replicas is a number (-1) where a count"),
-        (templated("apps/v1", "Deployment", pod_spec(), replicas=True), "/spec/replicas is a boolean (True) where a count"),
+        (
+            templated("apps/v1", "Deployment", pod_spec(), replicas=True),
+            "/spec/replicas is a boolean (True) where a count",
+        ),
         (
             manifest("v1", "Pod", {"containers": [container("a", "many")]}),
             "/spec/containers/0/resources/limits/nvidia.com~1gpu: 'many' is not a quantity",

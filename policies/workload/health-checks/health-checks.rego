@@ -36,7 +36,11 @@ import data.lib.containers
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
-	some container in _serving
+	not _kind in input.parameters.batch_kinds
+	some pod in input.subject.pods
+	not _runs_to_completion(pod)
+	some container in pod.containers
+	_serves(container)
 	some probe in input.parameters.probes
 	not _has_handler(object.get(container, probe, null))
 	message := concat(" ", [
@@ -49,11 +53,7 @@ violations contains {"message": message, "path": path} if {
 	path := concat("/", [container.path, probe])
 }
 
-_serving contains container if {
-	not _kind in input.parameters.batch_kinds
-	some pod in input.subject.pods
-	not _runs_to_completion(pod)
-	some container in pod.containers
+_serves(container) if {
 	object.get(container, "role", "main") == "main"
 	not object.get(container, "ports", null) in {null, []}
 }

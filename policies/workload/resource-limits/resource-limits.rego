@@ -31,10 +31,12 @@ import data.lib.containers
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
-	some container in _limited
-	_readable(container)
-	some resource in _required
-	limit := object.get(_limits(container), resource, null)
+	some pod in input.subject.pods
+	some container in pod.containers
+	object.get(container, "role", "main") != "ephemeral"
+	limits := _limits(container)
+	some resource in input.parameters.resources
+	limit := object.get(limits, resource, null)
 	not _counts(limit)
 	message := concat(" ", [
 		containers.described(container),
@@ -45,39 +47,9 @@ violations contains {"message": message, "path": path} if {
 	path := concat("/", [container.path, "resources/limits", values.pointer_token(resource)])
 }
 
-violations contains {"message": message, "path": path} if {
-	some container in _limited
-	not _readable(container)
-	message := concat(" ", [
-		containers.described(container),
-		"has resource limits that are not an object; required are limits of",
-		concat(" and ", _required),
-	])
-	path := concat("/", [container.path, "resources"])
-}
-
-_required := input.parameters.resources
-
-_limited contains container if {
-	some pod in input.subject.pods
-	some container in pod.containers
-	object.get(container, "role", "main") != "ephemeral"
-}
-
-# Missing and null are readable: they are no limit at all.
-_readable(container) if {
-	resources := object.get(container, "resources", null)
-	_object_or_null(resources)
-	_object_or_null(object.get(values.as_object(resources), "limits", null))
-}
-
-_object_or_null(value) if is_object(value)
-
-_object_or_null(value) if is_null(value)
-
+# What is not an object limits nothing.
 _limits(container) := values.as_object(object.get(values.as_object(object.get(container, "resources", {})), "limits", {}))
 
-# Whether a limit is a quantity (apimachinery, resource.Quantity) that is more than zero.
 _counts(limit) if {
 	is_number(limit)
 	limit > 0
