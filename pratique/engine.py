@@ -126,6 +126,7 @@ class Engine:
         self._namespace_lookup = namespace_lookup if _labels_matter(configuration) else None
         self._clock = clock
         self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._passes: dict[tuple[str, Door], Evaluation] = {}
 
     async def decide(self, subject: Subject, door: Door, *, request: Request, deadline: float) -> Decision:
         """The decision on `subject` at `door`, made by `deadline` (a `time.monotonic()` instant).
@@ -305,9 +306,19 @@ class Engine:
                     evaluations.append(_evaluation(binding, door, Result.ERROR, reason=str(result), facts=digests))
                 else:
                     findings = _findings(result)
+                    if not findings and digests is None:
+                        evaluations.append(self._passed(binding, door))
+                        continue
                     outcome = Result.FAIL if findings else Result.PASS
                     evaluations.append(_evaluation(binding, door, outcome, findings=findings, facts=digests))
         return tuple(sorted(evaluations, key=lambda evaluation: evaluation.binding))
+
+    def _passed(self, binding: Binding, door: Door) -> Evaluation:
+        """That `binding` found nothing: one object for all subjects, since most find nothing and it is always equal."""
+        evaluation = self._passes.get((binding.name, door))
+        if evaluation is None:
+            evaluation = self._passes[binding.name, door] = _evaluation(binding, door, Result.PASS)
+        return evaluation
 
     async def _ask(
         self, documents: Sequence[_Document], context: _Context

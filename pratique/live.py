@@ -37,8 +37,9 @@ log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 10.0
 """How long the first decision of a new engine may take; milliseconds are usual."""
-SETTLE_SECONDS = 0.1
-"""Files that changed while they were read are read again after this pause."""
+SETTLE_SECONDS = 0.15
+"""Files that changed are read when they have not changed any more for so long: a file that is just being written may be
+empty for a moment, and a folder without its bindings is a configuration too."""
 SETTLE_TRIES = 20
 """How often, before files that never stop changing count as a problem."""
 RETRY_SECONDS = 15.0
@@ -173,9 +174,11 @@ class Live:
         await self._keep(policies, configuration)
 
     async def _settled(self) -> tuple[PolicySet, Configuration]:
-        """What is in the files, read while nothing changed."""
-        for _ in range(SETTLE_TRIES):
+        """What is in the files, read while nothing changed; where something is in force already, after a pause too."""
+        for attempt in range(SETTLE_TRIES):
             before = await asyncio.to_thread(signature, self._policies, self._config)
+            if attempt or self.engine is not None:
+                await asyncio.sleep(SETTLE_SECONDS)
             failure: LoadError | None = None
             try:
                 found = await asyncio.to_thread(self._read)
@@ -186,7 +189,6 @@ class Live:
                 if failure is not None:
                     raise failure
                 return found
-            await asyncio.sleep(SETTLE_SECONDS)
         where = f"{self._policies} or {self._config}"
         raise ConfigError(Problem(where, "", "the files never stop changing; replace them in one step"))
 

@@ -90,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
     flags = {key.name: value for key in KEYS if (value := getattr(args, key.name)) is not None}
     settings = read_settings(file=file, environ=os.environ, flags=flags)
     log_json_lines(settings.log_level)
+    log.setLevel(logging.INFO)  # few lines, and some of them are waited for: always there
     choice = _choose_engine(settings)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -15,7 +15,7 @@ from pratique.errors import InputError
 from pratique.gpu import devices_per_unit
 from pratique.kinds import KINDS, ContentCache, is_workload, subject_of
 from pratique.pointer import pointer, tokens_of
-from pratique.subject import Replicas, Resource, Workload
+from pratique.subject import Content, Replicas, Resource, Workload
 
 DIGEST = "sha256:" + "b" * 64
 
@@ -264,6 +264,20 @@ def test_one_template_is_parsed_once_and_another_apart() -> None:
     assert first.content is again.content
     assert first.key == again.key != other.key
     assert first.digest != again.digest
+
+
+def test_what_was_parsed_for_one_object_only_is_soon_forgotten() -> None:
+    cache = ContentCache(max_new_entries=1)
+
+    def parsed(**fields: Any) -> Content:
+        subject = subject_of(manifest("v1", "Pod", pod_spec(**fields)), cache=cache)
+        assert isinstance(subject, Workload)
+        return subject.content
+
+    twice, again, once = parsed(), parsed(), parsed(hostNetwork=True)
+    parsed(hostPID=True)
+    assert twice is again is parsed()
+    assert parsed(hostNetwork=True) is not once
 
 
 # --- extraction finds what an independent walk over the whole manifest finds

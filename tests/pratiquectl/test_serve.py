@@ -399,10 +399,13 @@ def test_with_a_client_ca_the_api_server_is_served_and_others_are_not(tmp_path: 
 def test_plain_http_needs_its_ugly_name_and_says_so(tmp_path: Path, config: Path) -> None:
     log = tmp_path / "log"
     arguments = [argument for argument in _files(tmp_path) if "tls" not in str(argument)]
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("unsafe_plain_http: true\nlog_level: warning\n")
     process = Process(
-        [sys.executable, "-m", "pratiquectl", "serve", *map(str, arguments), "--unsafe-plain-http"],
+        [sys.executable, "-m", "pratiquectl", "serve", *map(str, arguments)],
         log=log,
         cwd=REPOSITORY,
+        env={**os.environ, "PRATIQUE_SETTINGS": str(settings)},
     )
     try:
         wait_until(

@@ -23,6 +23,7 @@ from pratique.evaluator import Evaluator
 from pratique.live import Live
 from pratique.policy import PolicySet
 from tests.support.policies import binding, configuration, policy, policy_set
+from webhook.app import Parents as ParentSource
 from webhook.app import Recorder, Webhook, create_app
 from webhook.limits import Limits
 from webhook.metrics import Metrics
@@ -128,9 +129,11 @@ class Served:
         *,
         limits: Limits | None = None,
         recorder: Recorder | None = None,
+        parents: ParentSource | None = None,
     ) -> None:
         self.rows = Rows()
         self.parents = Parents()
+        self._parents = parents or self.parents
         self.port = 0
         self._start = start
         self._limits = limits or Limits()
@@ -216,7 +219,7 @@ class Served:
         self.app: Webhook = create_app(
             live=self.live,
             recorder=self._recorder,
-            parents=self.parents,
+            parents=self._parents,
             limits=self._limits,
             metrics=self.metrics,
         )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from pratique.decision import Door, Outcome, Result
-from pratique.ledger import LedgerError
+from pratique.ledger import Ledger, LedgerError
 from tests.support import workloads
 from tests.support.builders import UID, encoded, review, scale_review
 from tests.support.evaluators import BuggyEvaluator, DeafEvaluator, DownEvaluator
 from tests.support.scripted import Rule, ScriptedEvaluator
 from tests.webhook.serving import REVIEWS, Served, captured, engine_of
+from webhook.app import NoParents
 
 GOOD = workloads.pod("good", namespace="team-a")
 BAD = workloads.pod("bad", namespace="team-a", faults=[workloads.Fault.GPUS])
@@ -341,6 +344,34 @@ def test_the_old_object_reaches_the_engine() -> None:
         old = deepcopy(GOOD)
         assert webhook.post(encoded(review(GOOD, operation="UPDATE", old=old))).response["allowed"]
         assert webhook.rows.decisions[-1].operation == "UPDATE"
+
+
+def test_without_an_api_server_every_scale_is_undecided() -> None:
+    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES)), parents=NoParents()) as webhook:
+        response = webhook.judge(scale_review("llm", namespace="team-a", replicas=1))
+        assert response["status"]["code"] == 500
+        assert "no API server is configured to look up deployments team-a/llm" in response["status"]["message"]
+
+
+def test_a_bug_with_a_review_of_no_uid_is_an_http_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(body: bytes) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("webhook.app.read_review", broken)
+    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES))) as webhook:
+        reply = webhook.post(b"{}")
+        assert (reply.status, reply.json["kind"], reply.json["code"]) == (500, "Status", 500)
+
+
+def test_the_ledger_shows_in_the_metrics(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "decisions.sqlite3", logs=False)
+    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES)), recorder=ledger) as webhook:
+        assert webhook.judge(review(GOOD))["allowed"]
+        assert webhook.metric("pratique_ledger_recorded_total") == 1
+        assert webhook.metric("pratique_ledger_commits_total") == 1
+        assert webhook.metric("pratique_ledger_failed_total") == 0
+        assert webhook.metric("pratique_ledger_waiting") == 0
+    asyncio.run(ledger.close())
 
 
 @pytest.fixture(autouse=True)

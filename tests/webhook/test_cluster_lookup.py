@@ -26,7 +26,7 @@ from tests.support.processes import wait_until
 from tests.support.scripted import ScriptedEvaluator
 from webhook import cluster as module
 from webhook.cluster import ApiServer, NamespaceLabelCache, ParentLookup, connect
-from webhook.registration import Registration, ServiceReference, registered
+from webhook.registration import _SCALABLE, RESOURCES, Registration, ServiceReference, registered
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,8 @@ def test_why_there_is_no_parent_is_said(cluster: Cluster) -> None:
 def test_in_a_cluster_the_service_account_is_used(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = cluster.kubectl("create", "token", "default", "-n", "kube-system")
+    cluster.create_namespace("in-cluster")
+    token = cluster.kubectl("create", "token", "default", "-n", "in-cluster")
     assert token.returncode == 0, token.stderr
     (tmp_path / "token").write_text(token.stdout.strip())
     host, _, port = cluster.url.removeprefix("https://").partition(":")
@@ -240,6 +241,29 @@ def test_the_api_server_takes_what_registers_the_webhook(cluster: Cluster, tmp_p
                 client.delete(
                     f"/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/registration-{number}"
                 )
+
+
+@pytest.mark.e2e
+def test_the_table_of_resources_is_that_of_the_api_server(cluster: Cluster) -> None:
+    client = cluster.client()
+    prefixes = {"": "/api/v1"} | {
+        group["name"]: f"/apis/{group['preferredVersion']['groupVersion']}"
+        for group in client.get("/apis").body["groups"]
+    }
+    served: dict[tuple[str, str], str] = {}
+    scalable = set()
+    for group, prefix in prefixes.items():
+        for entry in client.get(prefix).body["resources"]:
+            name, _, subresource = entry["name"].partition("/")
+            if not subresource:
+                served[group, entry["kind"]] = name
+            elif subresource == "scale":
+                scalable.add(name)
+
+    known = {key: name for key, name in RESOURCES.items() if key[0] in prefixes}
+    assert known == {key: served.get(key) for key in known}
+    assert {name for name, *_ in prefixes.items()} >= {"", "apps", "batch"}
+    assert scalable == _SCALABLE
 
 
 def _config_map(name: str) -> dict[str, Any]:
