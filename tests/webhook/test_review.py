@@ -394,7 +394,7 @@ def test_golden_warning() -> None:
         {
             "uid": "u",
             "allowed": True,
-            "warnings": ["GPU-001: this Job can use 16 GPUs; at most 4 are allowed (/spec)"],
+            "warnings": ["GPU-001 at /spec: this Job can use 16 GPUs; at most 4 are allowed"],
             "auditAnnotations": audited("allowed", "GPU-001"),
         }
     )
