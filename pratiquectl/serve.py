@@ -36,6 +36,7 @@ from pratique.cache import DecisionCache
 from pratique.errors import ConfigError, Problem
 from pratique.ledger import DATABASE_NAME, Ledger
 from pratique.live import Live
+from pratique.private_directory import PrivateDirectory
 from pratique.settings import KEYS, Listen, Settings, read_settings
 from pratiquectl.__main__ import EXIT_DONE, Subparsers
 from pratiquectl.logging_json import log_json_lines
@@ -188,7 +189,12 @@ async def _cluster(settings: Settings) -> AsyncIterator[_Cluster]:
     if settings.kubeconfig is None and not settings.in_cluster:
         yield _Cluster()
         return
-    api = ApiServer(connect(kubeconfig=settings.kubeconfig))
+    private = PrivateDirectory(None)
+    try:
+        api = ApiServer(connect(kubeconfig=settings.kubeconfig, private=private.path))
+    except ConfigError:
+        private.remove()
+        raise
     namespaces = NamespaceLabelCache(api)
     namespaces.start()
     try:
@@ -198,6 +204,7 @@ async def _cluster(settings: Settings) -> AsyncIterator[_Cluster]:
     finally:
         namespaces.close()
         api.close()
+        private.remove()
 
 
 def _certificate(settings: Settings) -> ServingCertificate | None:
