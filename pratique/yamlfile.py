@@ -22,6 +22,10 @@ MAX_EXPANDED_NODES = 2_000_000
 MAX_DEPTH = 200
 """The nesting that is accepted, as for JSON."""
 
+_MAX_COMPOSED_DEPTH = 4000
+"""Protects the process: the binding of libyaml builds nodes by recursion in C, and from some ten thousand levels on its
+stack overflows, which no `except` catches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -121,6 +125,9 @@ def load_documents(text: bytes | str, file: str) -> Iterator[Document | Problem]
             line = error.object[: error.start].count(b"\n") + 1
             yield Problem(file, f"line {line}", "this is not UTF-8 text; save the file as UTF-8 YAML or JSON")
             return
+    if (at := _far_too_deep(text)) is not None:
+        yield Problem(file, f"line {at}", f"the document is nested more than {MAX_DEPTH} levels deep")
+        return
     try:
         loader = _Loader(text)
     except yaml.YAMLError as error:
@@ -153,6 +160,27 @@ def load_documents(text: bytes | str, file: str) -> Iterator[Document | Problem]
             index += 1
     finally:
         loader.dispose()
+
+
+def _far_too_deep(text: str) -> int | None:
+    """The line at which `text` is nested deeper than can be built at all.
+
+    Each level opens with one of these characters: a document with few of them needs no closer look.
+    """
+    if all(sum(map(document.count, "[{-?:")) <= _MAX_COMPOSED_DEPTH for document in text.split("\n---")):
+        return None
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > _MAX_COMPOSED_DEPTH:
+                    return event.start_mark.line + 1 if event.start_mark else 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except yaml.YAMLError:
+        pass  # building the nodes ends at the same place, and says what is wrong there
+    return None
 
 
 def _check_size(root: yaml.Node) -> None:

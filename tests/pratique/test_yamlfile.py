@@ -67,6 +67,10 @@ def _billion_laughs() -> str:
         ("a: &a [*a]\n", "f.yaml: line 1: an alias refers to what it is part of"),
         ("[" * 300 + "]" * 300, "nested more than 200 levels deep"),
         ("[" * 10_000, "f.yaml: line"),
+        ("[" * 100_000, "f.yaml: line 1: the document is nested more than 200 levels deep"),
+        ("a: 1\nb: " + "{a: " * 100_000, "f.yaml: line 2: the document is nested more than 200 levels deep"),
+        ("- " * 100_000, "f.yaml: line 1: the document is nested more than 200 levels deep"),
+        ("? " * 100_000, "f.yaml: line 1: the document is nested more than 200 levels deep"),
         (b"\x00\x01\x02", "not a text file"),
         (b"a: 1\nb: \xff\n", "f.yaml: line 2: this is not UTF-8 text"),
         ("a: !!python/object/apply:os.system [id]\n", "could not determine a constructor"),
@@ -87,6 +91,10 @@ def test_what_cannot_be_read_is_one_problem_with_its_place(text: str | bytes, pr
 def test_a_thousand_documents() -> None:
     text = "---\n".join(f"n: {number}\n" for number in range(1000))
     assert read(text) == [{"n": number} for number in range(1000)]
+
+
+def test_many_lists_side_by_side_are_not_deep() -> None:
+    assert read(f"a: [{'[], ' * 10_000}]") == [{"a": [[]] * 10_000}]
 
 
 def test_nothing_is_no_document() -> None:
