@@ -16,6 +16,11 @@ from tests.policies.conftest import ENGINES, Outcome
 _CASES = load_cases()
 _DENY = [name for name, case in _CASES.items() if case.verdict == "deny"]
 
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle/postStart", "lifecycle/preStop")
+_EVERY_ROLE = (': container "', ': init container "', ': sidecar "', ': ephemeral container "')
+_EVERY_OWNER = (*_EVERY_ROLE, ": the pod sets ")
+_NO_LIST_NO_OBJECT = ("required is a list", "required is an object")
+
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "gpu/limit": ("nvidia.com/gpu", "amd.com/gpu", "gpu.intel.com/", "nvidia.com/mig-"),
     "image/approved-registries": (
@@ -27,9 +32,31 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     ),
     "image/digest": (': container "', ': init container "', ': sidecar "', ': ephemeral container "', ": image volume"),
     "labels/cost-attribution": ("/metadata/labels/cost-center", "/metadata/labels/team"),
+    "workload/allow-privilege-escalation": (*_EVERY_ROLE, "does not set", "to true", "required is an object"),
+    "workload/apparmor": (*_EVERY_OWNER, ": the annotation ", "without a type"),
+    "workload/capabilities-baseline": (*_EVERY_ROLE, "adds the capabilities", *_NO_LIST_NO_OBJECT),
+    "workload/capabilities-restricted": (*_EVERY_ROLE, "does not drop", "adds the capabilities", *_NO_LIST_NO_OBJECT),
     "workload/health-checks": ("/readinessProbe", "/livenessProbe", "/startupProbe"),
-    "workload/privileged": (': container "', ': init container "', ': sidecar "', ': ephemeral container "'),
+    "workload/host-namespaces": ("/hostIPC", "/hostNetwork", "/hostPID"),
+    "workload/host-path-volumes": ("is the path", "is a path"),
+    "workload/host-ports": (*_EVERY_ROLE, *_NO_LIST_NO_OBJECT),
+    "workload/host-probes": (
+        *_EVERY_ROLE,
+        *(f"/{probe}/{handler}/host" for probe in _PROBES for handler in ("httpGet", "tcpSocket")),
+        "required is an object",
+    ),
+    "workload/host-process": (*_EVERY_OWNER, "required is an object"),
+    "workload/privileged": _EVERY_ROLE,
+    "workload/proc-mount": (*_EVERY_ROLE, "unless the pod sets hostUsers", "required is an object"),
+    "workload/proc-mount-restricted": (*_EVERY_ROLE, "required is an object"),
     "workload/resource-limits": ("/limits/cpu", "/limits/memory", ': container "', ': init container "', ': sidecar "'),
+    "workload/run-as-non-root": (*_EVERY_OWNER, "neither the pod nor", "required is an object"),
+    "workload/run-as-user": (*_EVERY_OWNER, "required is an object"),
+    "workload/seccomp-baseline": (*_EVERY_OWNER, "without a type"),
+    "workload/seccomp-restricted": (*_EVERY_OWNER, "neither the pod nor", "without a type"),
+    "workload/selinux": (*_EVERY_OWNER, "/type", "/user", "/role", "required is an object"),
+    "workload/sysctls": ("sets the sysctls", "required is a list"),
+    "workload/volume-types": ("has the type", "has no type"),
 }
 """What each policy requires or looks at, as its findings show it; each must be in a finding of some deny case."""
 
