@@ -1,10 +1,11 @@
-"""Pods for the oracle of the Pod Security Standards: every value that a control knows or nearly knows, everywhere it can stand.
+"""Pods for the oracle of the Pod Security Standards: every value that a control knows or nearly knows, everywhere.
 
-Two parts. `each_value` puts every value at every place of a pod that complies with level restricted and of one that says nothing
-at all, on its own: what a control decides is seen alone. `mixtures` draws several at once from a seed, and so finds what holds only
-together (a user namespace, the operating system, what the pod says for its containers).
+Two parts. `each_value` puts every value at every place, on its own, of a pod that complies with level restricted and of
+one that says nothing at all: what one control decides is seen alone. `mixtures` draws several at once from a seed, and
+so finds what holds only together (a user namespace, the operating system, what the pod says for its containers).
 
-The API server refuses some of these pods, such as one for Windows with seccomp; the library and the policies agree on those too.
+The API server refuses some of these pods, such as one for Windows with seccomp; library and policies agree on those
+too.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ Change = tuple[tuple[str | int, ...], Any]
 _POD_CONTEXT = ("spec", "securityContext")
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
-_BASELINE_CAPABILITIES = (
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT"
-).split()
+_BASELINE_CAPABILITIES = [
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"),
+    *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+]
 _OTHER_CAPABILITIES = ["NET_RAW", "NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE", "IPC_LOCK", "BPF", "ALL"]
 _CAPABILITIES_MISSPELT = ["all", "CAP_CHOWN", "CAP_NET_BIND_SERVICE", "net_bind_service", "NET_BIND_SERVICE ", ""]
 
@@ -194,7 +196,15 @@ _ANNOTATIONS: list[Any] = [
     *(
         {f"container.apparmor.security.beta.kubernetes.io/{container}": profile}
         for container in ("containers-0", "initContainers-0", "gone", "")
-        for profile in ("runtime/default", "localhost/train", "localhost/", "localhost", "unconfined", "", "RuntimeDefault")
+        for profile in (
+            "runtime/default",
+            "localhost/train",
+            "localhost/",
+            "localhost",
+            "unconfined",
+            "",
+            "RuntimeDefault",
+        )
     ),
     {"container.apparmor.security.beta.kubernetes.io": "unconfined"},
     {"example.com/container.apparmor.security.beta.kubernetes.io": "unconfined"},

@@ -25,6 +25,8 @@ from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY
 from tests.policies.pods import Object, each_value, mixtures
 
+pytestmark = pytest.mark.slow
+
 FRAMEWORK = "kubernetes-pod-security-1.35"
 """The key under `controls` by which a policy says which control of the library it is."""
 MIXTURES = 3_000
@@ -79,7 +81,9 @@ def findings(policies: PolicySet, policy_of: Mapping[str, str], pods: list[Objec
     return asyncio.run(_judge("opa", policies, sorted(policy_of.values()), pods))
 
 
-def test_every_control_is_one_policy(policy_of: Mapping[str, str], policies: PolicySet, verdicts: list[Verdict]) -> None:
+def test_every_control_is_one_policy(
+    policy_of: Mapping[str, str], policies: PolicySet, verdicts: list[Verdict]
+) -> None:
     assert policy_of.keys() == verdicts[0].controls.keys()
     assert len(set(policy_of.values())) == len(policy_of)
     named = [policy.controls[FRAMEWORK] for policy in policies.policies.values() if FRAMEWORK in policy.controls]
@@ -143,9 +147,7 @@ async def _judge(
         found: list[frozenset[str]] = []
         for some in _batches([_document(pod, names) for pod in pods]):
             results = await evaluator.evaluate(some, deadline=time.monotonic() + SECONDS)
-            found += [
-                frozenset(name for name, result in one.by_policy.items() if result.violations) for one in results
-            ]
+            found += [frozenset(name for name, result in one.by_policy.items() if result.violations) for one in results]
         return found
     finally:
         await evaluator.close()

@@ -24,7 +24,7 @@ package policies.workload.selinux
 
 import data.lib.settings
 
-violations contains {"message": settings.message(setting, _required(setting)), "path": setting.path} if {
+violations contains {"message": settings.message(setting, _fine(setting)), "path": setting.path} if {
 	some setting in _refused
 }
 
@@ -46,8 +46,8 @@ _allowed := {
 	"user": {""},
 }
 
-_required(setting) := "container_t, container_init_t, container_kvm_t, container_engine_t or no value" if {
+_fine(setting) := "container_t, container_init_t, container_kvm_t, container_engine_t or no value" if {
 	endswith(setting.path, "/type")
 }
 
-_required(setting) := "no value" if not endswith(setting.path, "/type")
+_fine(setting) := "no value" if not endswith(setting.path, "/type")

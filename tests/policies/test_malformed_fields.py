@@ -1,0 +1,202 @@
+"""What no API server would let through, one policy at a time: a value of every kind on the way to what it looks at.
+
+Both engines say the same of each, and a finding is lost only where what is left really complies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+
+from evaluators.select import choose_engine, start_evaluator
+from pratique.policy import PolicyMetadata, PolicySet
+from tests.policies.cases import REPOSITORY
+from tests.policies.conftest import ENGINES, SECONDS
+from tests.policies.pods import changed
+from tests.policies.test_malformed import MISSING, POLICIES, VALUES
+
+_NOTHING = ("missing", "None", "{}", "{'x': 1}")
+_NO_LIST = ("missing", "None", "[]")
+_NO_ELEMENT = ("missing", "{}", "{'x': 1}")
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A pod that breaks one policy by `value` at `place`; `fine` are, by place, the replacements that mend it.
+
+    On the way to the place, nothing at all mends it, too, unless `silence_complies` is false.
+    """
+
+    place: tuple[str | int, ...]
+    value: Any
+    fine: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    silence_complies: bool = True
+
+    def mends(self, place: str, replacement: str) -> bool:
+        if place in self.fine:
+            return replacement in self.fine[place]
+        return self.silence_complies and replacement in _NOTHING
+
+
+_C: tuple[str | int, ...] = ("containers", 0)
+_CONTEXT = (*_C, "securityContext")
+_BROKEN: dict[str, Broken] = {
+    "workload/allow-privilege-escalation": Broken(
+        (*_CONTEXT, "allowPrivilegeEscalation"), True, {"allowPrivilegeEscalation": ("False",)}, silence_complies=False
+    ),
+    "workload/apparmor": Broken(
+        (*_CONTEXT, "appArmorProfile", "type"), "Unconfined", {"type": (), "appArmorProfile": ("missing", "None")}
+    ),
+    "workload/capabilities-baseline": Broken(
+        (*_CONTEXT, "capabilities", "add", 0), "SYS_ADMIN", {"add": _NO_LIST, "0": ("missing",)}
+    ),
+    "workload/capabilities-restricted": Broken(
+        (*_CONTEXT, "capabilities", "drop", 0), "NET_RAW", silence_complies=False
+    ),
+    "workload/host-namespaces": Broken(("hostPID",), True, {"hostPID": ("missing", "None", "False")}),
+    "workload/host-path-volumes": Broken(
+        ("volumes", 0, "hostPath"),
+        {"path": "/"},
+        {"volumes": _NO_LIST, "0": _NO_ELEMENT, "hostPath": ("missing", "None")},
+    ),
+    "workload/host-ports": Broken(
+        (*_C, "ports", 0, "hostPort"),
+        80,
+        {"ports": _NO_LIST, "0": _NO_ELEMENT, "hostPort": ("missing", "None", "0")},
+    ),
+    "workload/host-probes": Broken(
+        (*_C, "lifecycle", "preStop", "httpGet", "host"), "localhost", {"host": ("missing", "None", "''")}
+    ),
+    "workload/host-process": Broken(
+        (*_CONTEXT, "windowsOptions", "hostProcess"), True, {"hostProcess": ("missing", "None", "False")}
+    ),
+    "workload/privileged": Broken((*_CONTEXT, "privileged"), True, {"privileged": ("missing", "None", "False")}),
+    "workload/proc-mount": Broken((*_CONTEXT, "procMount"), "Unmasked", {"procMount": ("missing", "None")}),
+    "workload/proc-mount-restricted": Broken((*_CONTEXT, "procMount"), "Unmasked", {"procMount": ("missing", "None")}),
+    "workload/run-as-non-root": Broken(
+        ("securityContext", "runAsNonRoot"), False, {"runAsNonRoot": ("True",)}, silence_complies=False
+    ),
+    "workload/run-as-user": Broken(
+        ("securityContext", "runAsUser"),
+        0,
+        {"runAsUser": ("missing", "None", "7", "-1.5", "2.0", "9007199254740993", "1e+300")},
+    ),
+    "workload/seccomp-baseline": Broken(
+        ("securityContext", "seccompProfile", "type"), "Unconfined", {"type": (), "seccompProfile": ("missing", "None")}
+    ),
+    "workload/seccomp-restricted": Broken(
+        ("securityContext", "seccompProfile", "type"), "Unconfined", silence_complies=False
+    ),
+    "workload/selinux": Broken(
+        ("securityContext", "seLinuxOptions", "type"), "spc_t", {"type": ("missing", "None", "''")}
+    ),
+    "workload/sysctls": Broken(
+        ("securityContext", "sysctls", 0, "name"),
+        "kernel.msgmax",
+        {"sysctls": _NO_LIST, "0": ("missing",), "name": ()},
+    ),
+    "workload/volume-types": Broken(
+        ("volumes", 0, "nfs"), {"server": "s"}, {"volumes": _NO_LIST, "0": ("missing",), "nfs": ()}
+    ),
+}
+
+_POD = {
+    "path": "/spec",
+    "replicas": {"min": 1, "max": 1},
+    "labels": {},
+    "annotations": {},
+    "containers": [{"path": "/spec/containers/0", "role": "main", "name": "server"}],
+}
+
+Answers = Mapping[tuple[str, str, str], list[tuple[str, str]]]
+
+
+def _variants(broken: Broken) -> Iterator[tuple[str, str, Any]]:
+    """The place that was replaced, what it became, and the pod that came of it; first the pod as it is."""
+    pod = _put(broken.place, broken.value)
+    yield "", "", pod
+    for length in range(1, len(broken.place) + 1):
+        place = broken.place[:length]
+        if place in (_C[:1], _C):
+            continue  # the host makes these itself
+        for replacement in VALUES:
+            shown = "missing" if replacement is MISSING else repr(replacement)
+            yield str(place[-1]), shown, _put(place, replacement, base=pod)
+
+
+def _put(place: tuple[str | int, ...], value: Any, *, base: Any = _POD) -> Any:
+    """The pod with the value at the place; a list that the place is in is made first."""
+    for length, token in enumerate(place):
+        if isinstance(token, int) and not _has(base, place[:length]):
+            base = changed(base, [(place[:length], [{}])])
+    if value is not MISSING:
+        return changed(base, [(place, value)])
+    *parents, last = place
+    pod = changed(base, [])
+    part: Any = pod
+    for token in parents:
+        part = part[token]
+    del part[last]
+    return pod
+
+
+def _has(pod: Any, place: tuple[str | int, ...]) -> bool:
+    for token in place:
+        if isinstance(pod, dict) and token not in pod:
+            return False
+        pod = pod[token]
+    return True
+
+
+@pytest.fixture(scope="module")
+def answers(policies: PolicySet) -> Mapping[str, Answers]:
+    """By engine; and then by policy, place and replacement: the findings."""
+    return {engine: asyncio.run(_answers(engine, policies)) for engine in ENGINES}
+
+
+async def _answers(engine: str, policies: PolicySet) -> Answers:
+    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
+    evaluator = await start_evaluator(choice, policies)
+    try:
+        found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+        for policy, broken in _BROKEN.items():
+            variants = list(_variants(broken))
+            documents = [_document(policies.policies[policy], pod) for _, _, pod in variants]
+            results = await evaluator.evaluate(documents, deadline=time.monotonic() + SECONDS)
+            for (place, replacement, _), one in zip(variants, results, strict=True):
+                violations = one.by_policy[policy].violations
+                found[policy, place, replacement] = sorted((item["path"], item["message"]) for item in violations)
+        return found
+    finally:
+        await evaluator.close()
+
+
+def _document(policy: PolicyMetadata, pod: Any) -> bytes:
+    subject = {"type": "workload", "apiVersion": "v1", "kind": "Pod", "namespace": "", "labels": {}, "pods": [pod]}
+    return orjson.dumps({"policies": [policy.name], "subject": subject, "parameters": policy.defaults})
+
+
+def test_the_engines_agree(answers: Mapping[str, Answers]) -> None:
+    opa, regopy = (answers[engine] for engine in ENGINES)
+    assert {key: (opa[key], regopy[key]) for key in opa if opa[key] != regopy[key]} == {}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_finding_is_lost(answers: Mapping[str, Answers], engine: str) -> None:
+    wrong = [
+        (policy, place, replacement)
+        for (policy, place, replacement), found in answers[engine].items()
+        if bool(found) is (place != "" and _BROKEN[policy].mends(place, replacement))
+    ]
+    assert wrong == []
+
+
+def test_every_policy_is_here_or_in_the_whole_document(policies: PolicySet) -> None:
+    assert _BROKEN.keys() | set(POLICIES) == policies.policies.keys()
