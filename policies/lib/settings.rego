@@ -89,6 +89,15 @@ blocked(holder, fields) if {
 	found.wants != ""
 }
 
+# The service account of the pod, by the field of today or of old; Kubernetes takes "default" where both are silent.
+service_account(pod) := name if {
+	name := object.get(pod, "serviceAccountName", null)
+	not name in {"", null}
+} else := name if {
+	name := object.get(pod, "serviceAccount", null)
+	not name in {"", null}
+} else := "default"
+
 # Where the annotation of the pod is: beside its spec, where Kubernetes has it.
 annotation_path(pod, name) := concat("", [
 	trim_suffix(pod.path, "/spec"),
