@@ -22,7 +22,12 @@ _EVERY_OWNER = (*_EVERY_ROLE, ": the pod sets ")
 _NO_LIST_NO_OBJECT = ("required is a list", "required is an object")
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "gpu/approved-types": ("asks for", '"nvidia.com/gpu.product"', "/nodeSelector/", "/affinity/"),
     "gpu/limit": ("nvidia.com/gpu", "amd.com/gpu", "gpu.intel.com/", "nvidia.com/mig-"),
+    "gpu/mig": ("one slice for each container", "one kind of the two", "the MIG profile"),
+    "gpu/queue-label": ("is missing", "the name of a queue", "one of "),
+    "gpu/requests-equal-limits": ("of memory", "of cpu", "of nvidia.com/gpu", "its limit is missing"),
+    "gpu/runtime-limit": ("this Job", "this CronJob", "this Pod", "has no activeDeadlineSeconds"),
     "image/approved-registries": (
         ': container "',
         ': init container "',
@@ -31,7 +36,17 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
         ": image volume",
     ),
     "image/digest": (': container "', ': init container "', ': sidecar "', ': ephemeral container "', ": image volume"),
+    "image/mutable-tag": (
+        *(': container "', ': init container "', ': sidecar "', ': ephemeral container "'),
+        *(": image volume", "cannot be read"),
+    ),
+    "image/pull-policy": (*_EVERY_ROLE, "with a digest", "without a digest", "no imagePullPolicy"),
+    "image/serving-images": (': container "',),
     "labels/cost-attribution": ("/metadata/labels/cost-center", "/metadata/labels/team"),
+    "labels/data-classification": ("/data-classification", "is missing"),
+    "labels/environment": ("/environment", "is missing"),
+    "labels/expiry": ("is past", "too far ahead", "is missing"),
+    "labels/owner": ("/metadata/labels/owner", "/metadata/annotations/owner", "neither"),
     "workload/allow-privilege-escalation": (*_EVERY_ROLE, "does not set", "to true", "required is an object"),
     "workload/apparmor": (*_EVERY_OWNER, ": the annotation ", "without a type"),
     "workload/capabilities-baseline": (*_EVERY_ROLE, "adds the capabilities", *_NO_LIST_NO_OBJECT),

@@ -23,13 +23,15 @@ from tests.policies.pods import changed
 from tests.policies.test_malformed import MISSING, POLICIES, VALUES
 
 _NOTHING = ("missing", "None", "{}", "{'x': 1}")
+_ODD_TEXTS = ("'\"'", "'\\\\d\\n'", "'ü\\u2028'")
+_TEXTS = ("'x'", *_ODD_TEXTS)
 _NO_LIST = ("missing", "None", "[]")
 _NO_ELEMENT = ("missing", "{}", "{'x': 1}")
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A pod that breaks one policy by `value` at `place`; `fine` are, by place, the replacements that mend it.
+    """A document that breaks one policy by `value` at `place`; `fine` are, by place, the replacements that mend it.
 
     On the way to the place, nothing at all mends it, too, unless `silence_complies` is false.
     """
@@ -45,9 +47,37 @@ class Broken:
         return self.silence_complies and replacement in _NOTHING
 
 
-_C: tuple[str | int, ...] = ("containers", 0)
+_P: tuple[str | int, ...] = ("subject", "pods", 0)
+_C: tuple[str | int, ...] = (*_P, "containers", 0)
+_POD_CONTEXT = (*_P, "securityContext")
+_LABELS = ("subject", "labels")
 _CONTEXT = (*_C, "securityContext")
 _BROKEN: dict[str, Broken] = {
+    "gpu/approved-types": Broken(
+        (*_P, "nodeSelector", "nvidia.com/gpu.product"), "V100", {"nvidia.com/gpu.product": ("missing", "None")}
+    ),
+    "gpu/mig": Broken(
+        (*_C, "resources", "limits", "nvidia.com/mig-1g.10gb"),
+        2,
+        {"nvidia.com/mig-1g.10gb": ("missing", "None", "0")},
+    ),
+    "gpu/queue-label": Broken((*_LABELS, "kueue.x-k8s.io/queue-name"), "", {"kueue.x-k8s.io/queue-name": _TEXTS}),
+    "gpu/requests-equal-limits": Broken(
+        (*_C, "resources", "requests", "memory"), "1Gi", {"memory": ("missing", "None")}
+    ),
+    "gpu/runtime-limit": Broken(
+        ("object", "spec", "activeDeadlineSeconds"),
+        86400,
+        {"activeDeadlineSeconds": ("7", "2.0")},
+        silence_complies=False,
+    ),
+    "image/mutable-tag": Broken(("subject", "images", 0, "tag"), "latest", {"tag": ("'x'", *_ODD_TEXTS)}),
+    "image/pull-policy": Broken((*_C, "imagePullPolicy"), "Never", {"imagePullPolicy": ()}),
+    "image/serving-images": Broken((*_C, "image", "repository"), "other", silence_complies=False),
+    "labels/data-classification": Broken((*_LABELS, "data-classification"), "secret", silence_complies=False),
+    "labels/environment": Broken((*_LABELS, "environment"), "prod", silence_complies=False),
+    "labels/expiry": Broken((*_LABELS, "expires"), "2026-11-20", silence_complies=False),
+    "labels/owner": Broken((*_LABELS, "owner"), "Search", {"owner": ()}),
     "workload/allow-privilege-escalation": Broken(
         (*_CONTEXT, "allowPrivilegeEscalation"), True, {"allowPrivilegeEscalation": ("False",)}, silence_complies=False
     ),
@@ -61,11 +91,11 @@ _BROKEN: dict[str, Broken] = {
         (*_CONTEXT, "capabilities", "drop", 0), "NET_RAW", silence_complies=False
     ),
     "workload/default-service-account": Broken(
-        ("serviceAccountName",), "default", {"serviceAccountName": ("'x'", "'\"'", "'\\\\d\\n'", "'ü\\u2028'")}
+        (*_P, "serviceAccountName"), "default", {"serviceAccountName": ("'x'", "'\"'", "'\\\\d\\n'", "'ü\\u2028'")}
     ),
-    "workload/host-namespaces": Broken(("hostPID",), True, {"hostPID": ("missing", "None", "False")}),
+    "workload/host-namespaces": Broken((*_P, "hostPID"), True, {"hostPID": ("missing", "None", "False")}),
     "workload/host-path-volumes": Broken(
-        ("volumes", 0, "hostPath"),
+        (*_P, "volumes", 0, "hostPath"),
         {"path": "/"},
         {"volumes": _NO_LIST, "0": _NO_ELEMENT, "hostPath": ("missing", "None")},
     ),
@@ -92,46 +122,80 @@ _BROKEN: dict[str, Broken] = {
         (*_CONTEXT, "readOnlyRootFilesystem"), False, {"readOnlyRootFilesystem": ("True",)}, silence_complies=False
     ),
     "workload/replicas": Broken(
-        ("replicas", "min"), 1, {"min": ("7", "2.0", "9007199254740993", "1e+300")}, silence_complies=False
+        (*_P, "replicas", "min"), 1, {"min": ("7", "2.0", "9007199254740993", "1e+300")}, silence_complies=False
     ),
     "workload/run-as-non-root": Broken(
-        ("securityContext", "runAsNonRoot"), False, {"runAsNonRoot": ("True",)}, silence_complies=False
+        (*_POD_CONTEXT, "runAsNonRoot"), False, {"runAsNonRoot": ("True",)}, silence_complies=False
     ),
     "workload/run-as-user": Broken(
-        ("securityContext", "runAsUser"),
+        (*_POD_CONTEXT, "runAsUser"),
         0,
         {"runAsUser": ("missing", "None", "7", "-1.5", "2.0", "9007199254740993", "1e+300")},
     ),
     "workload/seccomp-baseline": Broken(
-        ("securityContext", "seccompProfile", "type"), "Unconfined", {"type": (), "seccompProfile": ("missing", "None")}
+        (*_POD_CONTEXT, "seccompProfile", "type"), "Unconfined", {"type": (), "seccompProfile": ("missing", "None")}
     ),
     "workload/seccomp-restricted": Broken(
-        ("securityContext", "seccompProfile", "type"), "Unconfined", silence_complies=False
+        (*_POD_CONTEXT, "seccompProfile", "type"), "Unconfined", silence_complies=False
     ),
-    "workload/selinux": Broken(
-        ("securityContext", "seLinuxOptions", "type"), "spc_t", {"type": ("missing", "None", "''")}
-    ),
+    "workload/selinux": Broken((*_POD_CONTEXT, "seLinuxOptions", "type"), "spc_t", {"type": ("missing", "None", "''")}),
     "workload/service-account-token": Broken(
-        ("automountServiceAccountToken",), True, {"automountServiceAccountToken": ("False",)}
+        (*_P, "automountServiceAccountToken"), True, {"automountServiceAccountToken": ("False",)}
     ),
     "workload/sysctls": Broken(
-        ("securityContext", "sysctls", 0, "name"),
+        (*_POD_CONTEXT, "sysctls", 0, "name"),
         "kernel.msgmax",
         {"sysctls": _NO_LIST, "0": ("missing",), "name": ()},
     ),
-    "workload/topology-spread": Broken(("topologySpreadConstraints", 0, "topologyKey"), "rack", silence_complies=False),
+    "workload/topology-spread": Broken(
+        (*_P, "topologySpreadConstraints", 0, "topologyKey"), "rack", silence_complies=False
+    ),
     "workload/volume-types": Broken(
-        ("volumes", 0, "nfs"), {"server": "s"}, {"volumes": _NO_LIST, "0": ("missing",), "nfs": ()}
+        (*_P, "volumes", 0, "nfs"), {"server": "s"}, {"volumes": _NO_LIST, "0": ("missing",), "nfs": ()}
     ),
 }
 
-_POD = {
-    "path": "/spec",
-    "replicas": {"min": 1, "max": 2},
-    "labels": {},
-    "annotations": {},
-    "containers": [{"path": "/spec/containers/0", "role": "main", "name": "server"}],
+_DOCUMENT: dict[str, Any] = {
+    "subject": {
+        "type": "workload",
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "namespace": "sandbox",
+        "labels": {},
+        "annotations": {},
+        "pods": [
+            {
+                "path": "/spec/template/spec",
+                "replicas": {"min": 1, "max": 2},
+                "labels": {},
+                "annotations": {},
+                "containers": [
+                    {
+                        "path": "/spec/template/spec/containers/0",
+                        "role": "main",
+                        "name": "server",
+                        "image": {"registry": "registry.internal", "tag": "1", "digest": "", "error": ""},
+                        "resources": {"limits": {"nvidia.com/gpu": 0}},
+                    }
+                ],
+            }
+        ],
+        "images": [{"path": "/i", "reference": "r", "error": "", "digest": ""}],
+        "models": [],
+        "gpus": {"now": 1, "peak": 1, "by_resource": {"nvidia.com/gpu": 1}},
+    },
+    "object": {},
+    "namespace": {"name": "sandbox", "labels": {}},
+    "now": "2026-11-21T08:00:00Z",
 }
+_SERVING = ("image/serving-images", "workload/replicas", "workload/topology-spread")
+"""They judge Deployments; the others are given a Job."""
+_HOST_MADE = (
+    *(("subject",), ("subject", "pods"), _P, (*_P, "containers"), _C, (*_C, "image"), _LABELS),
+    *(("subject", "images"), ("subject", "images", 0), ("object",)),
+    *((*_C, "resources"), (*_C, "resources", "limits"), (*_C, "resources", "requests")),
+)
+"""The host makes these itself, and always; or refuses the object where they are of the wrong type."""
 
 _JUDGE_OBJECTS = ("workload/disruption-budget",)
 """They read a plain object and not a pod; their unit tests have its values of the wrong type."""
@@ -140,39 +204,39 @@ Answers = Mapping[tuple[str, str, str], list[tuple[str, str]]]
 
 
 def _variants(broken: Broken) -> Iterator[tuple[str, str, Any]]:
-    """The place that was replaced, what it became, and the pod that came of it; first the pod as it is."""
-    pod = _put(broken.place, broken.value)
-    yield "", "", pod
+    """The place that was replaced, what it became, and the document that came of it; first the document as it is."""
+    whole = _put(broken.place, broken.value)
+    yield "", "", whole
     for length in range(1, len(broken.place) + 1):
         place = broken.place[:length]
-        if place in (_C[:1], _C):
-            continue  # the host makes these itself
+        if place in _HOST_MADE:
+            continue
         for replacement in VALUES:
             shown = "missing" if replacement is MISSING else repr(replacement)
-            yield str(place[-1]), shown, _put(place, replacement, base=pod)
+            yield str(place[-1]), shown, _put(place, replacement, base=whole)
 
 
-def _put(place: tuple[str | int, ...], value: Any, *, base: Any = _POD) -> Any:
-    """The pod with the value at the place; a list that the place is in is made first."""
+def _put(place: tuple[str | int, ...], value: Any, *, base: Any = _DOCUMENT) -> Any:
+    """The document with the value at the place; a list that the place is in is made first."""
     for length, token in enumerate(place):
         if isinstance(token, int) and not _has(base, place[:length]):
             base = changed(base, [(place[:length], [{}])])
     if value is not MISSING:
         return changed(base, [(place, value)])
     *parents, last = place
-    pod = changed(base, [])
-    part: Any = pod
+    document = changed(base, [])
+    part: Any = document
     for token in parents:
         part = part[token]
     del part[last]
-    return pod
+    return document
 
 
-def _has(pod: Any, place: tuple[str | int, ...]) -> bool:
+def _has(document: Any, place: tuple[str | int, ...]) -> bool:
     for token in place:
-        if isinstance(pod, dict) and token not in pod:
+        if isinstance(document, dict) and token not in document:
             return False
-        pod = pod[token]
+        document = document[token]
     return True
 
 
@@ -189,7 +253,7 @@ async def _answers(engine: str, policies: PolicySet) -> Answers:
         found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
         for policy, broken in _BROKEN.items():
             variants = list(_variants(broken))
-            documents = [_document(policies.policies[policy], pod) for _, _, pod in variants]
+            documents = [_body(policies.policies[policy], document) for _, _, document in variants]
             results = await evaluator.evaluate(documents, deadline=time.monotonic() + SECONDS)
             for (place, replacement, _), one in zip(variants, results, strict=True):
                 violations = one.by_policy[policy].violations
@@ -199,16 +263,10 @@ async def _answers(engine: str, policies: PolicySet) -> Answers:
         await evaluator.close()
 
 
-def _document(policy: PolicyMetadata, pod: Any) -> bytes:
-    subject = {
-        "type": "workload",
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "namespace": "",
-        "labels": {},
-        "pods": [pod],
-    }
-    return orjson.dumps({"policies": [policy.name], "subject": subject, "parameters": policy.defaults})
+def _body(policy: PolicyMetadata, document: dict[str, Any]) -> bytes:
+    if policy.name in _SERVING:
+        document = changed(document, [(("subject", "kind"), "Deployment")])
+    return orjson.dumps({"policies": [policy.name], "parameters": policy.defaults, **document})
 
 
 def test_the_engines_agree(answers: Mapping[str, Answers]) -> None:

@@ -33,8 +33,8 @@ MIXTURES = 3_000
 SEED = 20_261_121
 PER_REQUEST = 200
 """Pods on their way to an engine at once: bounds the memory that their answers take."""
-REGOPY_SHARE = 40
-"""regopy is given every 40th pod."""
+REGOPY_SHARE = 60
+"""regopy is given every 60th pod."""
 SECONDS = 60.0
 LEVELS = REPOSITORY / "policies" / "levels"
 
