@@ -35,6 +35,11 @@ shown(value) := "an object" if is_object(value)
 
 shown(value) := "a list" if is_array(value)
 
+# The same of a value that can be missing, or null.
+shown_or_missing(value) := "missing" if is_null(value)
+
+shown_or_missing(value) := shown(value) if not is_null(value)
+
 # Both engines write numbers alike up to here, and with at most three decimals that were computed: regopy 1.5.2 writes a
 # fraction of the input with six decimals, always.
 _largest := 1000000000000

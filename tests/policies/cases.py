@@ -46,7 +46,7 @@ def patched(case: Case) -> Case:
     """The case with its patches applied to its object."""
     document = copy.deepcopy(case.object)
     for patch in case.patches:
-        _replace(document, patch)
+        _apply(document, patch)
     return dataclasses.replace(case, object=document)
 
 
@@ -77,14 +77,19 @@ def _load(file: Path) -> Case:
     )
 
 
-def _replace(document: Any, patch: dict[str, Any]) -> None:
-    """One RFC 6902 `replace`: the only operation that the policies use so far."""
+def _apply(document: Any, patch: dict[str, Any]) -> None:
+    """One operation of RFC 6902 as the policies use it: objects on the way to what is added are made."""
     *parents, last = tokens_of(patch["path"])
     for token in parents:
+        if patch["op"] == "add" and isinstance(document, dict) and document.get(token) is None:
+            document[token] = {}
         document = document[int(token)] if isinstance(document, list) else document[token]
-    if patch["op"] != "replace" or last not in document:
-        raise ValueError(f"not a replacement of what is there: {patch}")
-    document[last] = patch["value"]
+    if patch["op"] != "add" and last not in document:
+        raise ValueError(f"changes what is not there: {patch}")
+    if patch["op"] == "remove":
+        del document[last]
+    else:
+        document[last] = patch["value"]
 
 
 def differences(one: Any, other: Any, *path: str | int) -> list[str]:

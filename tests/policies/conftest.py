@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import orjson
 import pytest
@@ -22,6 +23,8 @@ from pratique.yamlfile import Document
 from tests.policies.cases import REPOSITORY, Case, load_cases, patched
 
 ENGINES = ("opa", "regopy")
+NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
+"""The time of every decision."""
 SECONDS = 10.0
 """For one decision; the engines need milliseconds."""
 
@@ -86,7 +89,9 @@ async def _decide_all(engine: str, policies: PolicySet) -> dict[str, Outcome]:
 
 async def _decide(case: Case, policies: PolicySet, evaluator: Evaluator) -> Outcome:
     recorder = _Recorder(evaluator)
-    engine = Engine(policies=policies, configuration=_configuration(case, policies), evaluator=recorder)
+    engine = Engine(
+        policies=policies, configuration=_configuration(case, policies), evaluator=recorder, clock=lambda: NOW
+    )
     decision = await engine.decide(
         subject_of(case.object), Door.CI, request=Request(), deadline=time.monotonic() + SECONDS
     )

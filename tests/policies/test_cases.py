@@ -16,8 +16,18 @@ from tests.policies.conftest import ENGINES, Outcome
 _CASES = load_cases()
 _DENY = [name for name, case in _CASES.items() if case.verdict == "deny"]
 
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle/postStart", "lifecycle/preStop")
+_EVERY_ROLE = (': container "', ': init container "', ': sidecar "', ': ephemeral container "')
+_EVERY_OWNER = (*_EVERY_ROLE, ": the pod sets ")
+_NO_LIST_NO_OBJECT = ("required is a list", "required is an object")
+
 REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "gpu/approved-types": ("asks for", '"nvidia.com/gpu.product"', "/nodeSelector/", "/affinity/"),
     "gpu/limit": ("nvidia.com/gpu", "amd.com/gpu", "gpu.intel.com/", "nvidia.com/mig-"),
+    "gpu/mig": ("one slice for each container", "one kind of the two", "the MIG profile"),
+    "gpu/queue-label": ("is missing", "the name of a queue", "one of "),
+    "gpu/requests-equal-limits": ("of memory", "of cpu", "of nvidia.com/gpu", "its limit is missing"),
+    "gpu/runtime-limit": ("this Job", "this CronJob", "this Pod", "has no activeDeadlineSeconds"),
     "image/approved-registries": (
         ': container "',
         ': init container "',
@@ -26,10 +36,55 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
         ": image volume",
     ),
     "image/digest": (': container "', ': init container "', ': sidecar "', ': ephemeral container "', ": image volume"),
+    "image/mutable-tag": (
+        *(': container "', ': init container "', ': sidecar "', ': ephemeral container "'),
+        *(": image volume", "cannot be read"),
+    ),
+    "image/pull-policy": (*_EVERY_ROLE, "with a digest", "without a digest", "no imagePullPolicy"),
+    "image/serving-images": (': container "',),
     "labels/cost-attribution": ("/metadata/labels/cost-center", "/metadata/labels/team"),
+    "labels/data-classification": ("/data-classification", "is missing"),
+    "labels/environment": ("/environment", "is missing"),
+    "labels/expiry": ("is past", "too far ahead", "is missing"),
+    "labels/owner": ("/metadata/labels/owner", "/metadata/annotations/owner", "neither"),
+    "workload/allow-privilege-escalation": (*_EVERY_ROLE, "does not set", "to true", "required is an object"),
+    "workload/apparmor": (*_EVERY_OWNER, ": the annotation ", "without a type"),
+    "workload/capabilities-baseline": (*_EVERY_ROLE, "adds the capabilities", *_NO_LIST_NO_OBJECT),
+    "workload/capabilities-restricted": (*_EVERY_ROLE, "does not drop", "adds the capabilities", *_NO_LIST_NO_OBJECT),
+    "workload/default-service-account": ('the service account "default"', "the service account a list"),
+    "workload/disruption-budget": ("/spec/maxUnavailable", "/spec/minAvailable", "neither", "cannot be read"),
     "workload/health-checks": ("/readinessProbe", "/livenessProbe", "/startupProbe"),
-    "workload/privileged": (': container "', ': init container "', ': sidecar "', ': ephemeral container "'),
+    "workload/host-namespaces": ("/hostIPC", "/hostNetwork", "/hostPID"),
+    "workload/host-path-volumes": ("is the path", "is a path"),
+    "workload/host-ports": (*_EVERY_ROLE, *_NO_LIST_NO_OBJECT),
+    "workload/host-probes": (
+        *_EVERY_ROLE,
+        *(f"/{probe}/{handler}/host" for probe in _PROBES for handler in ("httpGet", "tcpSocket")),
+        "required is an object",
+    ),
+    "workload/host-process": (*_EVERY_OWNER, "required is an object"),
+    "workload/literal-secrets": (
+        *(': container "', ': init container "', ': sidecar "', ': ephemeral container "'),
+        *("in the variable", "in args", "in command", "something else than a list"),
+        *("a GitHub token", "a GitLab token", "a Google API key", "a Hugging Face token", "a JSON Web Token"),
+        *("a Slack token", "a key of a model API", "a password in an address", "a private key", "an AWS access key"),
+        *("an NVIDIA API key", "a password in the variable", "what looks like a random key"),
+    ),
+    "workload/privileged": _EVERY_ROLE,
+    "workload/proc-mount": (*_EVERY_ROLE, "unless the pod sets hostUsers", "required is an object"),
+    "workload/proc-mount-restricted": (*_EVERY_ROLE, "required is an object"),
+    "workload/read-only-root-file-system": (': container "', ': init container "', ': sidecar "', "does not set"),
+    "workload/replicas": ("this Deployment", "this StatefulSet"),
     "workload/resource-limits": ("/limits/cpu", "/limits/memory", ': container "', ': init container "', ': sidecar "'),
+    "workload/run-as-non-root": (*_EVERY_OWNER, "neither the pod nor", "required is an object"),
+    "workload/run-as-user": (*_EVERY_OWNER, "required is an object"),
+    "workload/seccomp-baseline": (*_EVERY_OWNER, "without a type"),
+    "workload/seccomp-restricted": (*_EVERY_OWNER, "neither the pod nor", "without a type"),
+    "workload/selinux": (*_EVERY_OWNER, "/type", "/user", "/role", "required is an object"),
+    "workload/service-account-token": ("does not set", "to true"),
+    "workload/sysctls": ("sets the sysctls", "required is a list"),
+    "workload/topology-spread": ("required are topologySpreadConstraints",),
+    "workload/volume-types": ("has the type", "has no type"),
 }
 """What each policy requires or looks at, as its findings show it; each must be in a finding of some deny case."""
 

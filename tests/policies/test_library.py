@@ -18,9 +18,10 @@ from tests.policies.cases import REPOSITORY
 POLICIES = REPOSITORY / "policies"
 
 
-def test_the_baseline_binds_every_policy_once(policies: PolicySet) -> None:
+def test_the_baseline_binds_each_of_its_policies_once(policies: PolicySet) -> None:
     bindings = load_configuration(POLICIES / "bindings" / "baseline.yaml", policies).bindings
-    assert {(binding.policy.name, binding.enforcement[Door.ADMISSION]) for binding in bindings} == {
+    bound = [(binding.policy.name, binding.enforcement[Door.ADMISSION]) for binding in bindings]
+    assert sorted(bound) == [
         ("gpu/limit", Enforcement.DENY),
         ("image/approved-registries", Enforcement.DENY),
         ("image/digest", Enforcement.DENY),
@@ -28,8 +29,13 @@ def test_the_baseline_binds_every_policy_once(policies: PolicySet) -> None:
         ("workload/health-checks", Enforcement.WARN),
         ("workload/privileged", Enforcement.DENY),
         ("workload/resource-limits", Enforcement.DENY),
-    }
-    assert len(bindings) == len(policies.policies)
+    ]
+
+
+def test_every_policy_is_in_some_ready_made_set_of_bindings(policies: PolicySet) -> None:
+    folders = [POLICIES / "bindings", *sorted((POLICIES / "levels").iterdir())]
+    bound = {binding.policy.name for folder in folders for binding in load_configuration(folder, policies).bindings}
+    assert bound == policies.policies.keys()
 
 
 def test_the_catalogue_is_up_to_date(policies: PolicySet) -> None:

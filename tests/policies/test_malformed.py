@@ -24,9 +24,9 @@ from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY
 from tests.policies.conftest import ENGINES, SECONDS
 
-_MISSING = object()
-_VALUES: tuple[Any, ...] = (
-    _MISSING,
+MISSING = object()
+VALUES: tuple[Any, ...] = (
+    MISSING,
     None,
     "",
     "x",
@@ -77,6 +77,16 @@ _SUBJECT = {
     "models": [],
     "gpus": {"now": 8, "peak": 8, "by_resource": {"nvidia.com/gpu": 8}},
 }
+POLICIES = (
+    "gpu/limit",
+    "image/approved-registries",
+    "image/digest",
+    "labels/cost-attribution",
+    "workload/health-checks",
+    "workload/privileged",
+    "workload/resource-limits",
+)
+"""Those that find something in the whole document; the others have a document each in `test_malformed_fields.py`."""
 _SUBMITTED = (
     "/labels",
     *(f"/pods/0/containers/0/{field}" for field in ("name", "ports", "readinessProbe", "resources", "securityContext")),
@@ -96,17 +106,17 @@ Answer = Mapping[str, list[tuple[str, str]]]
 def _variants(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
     """`value` with one part replaced or removed, by the path of the part and what it became."""
     if path:
-        for replacement in _VALUES:
+        for replacement in VALUES:
             document = copy.deepcopy(_SUBJECT)
             *parents, last = path
             parent: Any = document
             for token in parents:
                 parent = parent[token]
-            if replacement is _MISSING:
+            if replacement is MISSING:
                 del parent[last]
             else:
                 parent[last] = replacement
-            shown = "missing" if replacement is _MISSING else repr(replacement)
+            shown = "missing" if replacement is MISSING else repr(replacement)
             yield f"/{'/'.join(map(str, path))} {shown}", document
     if isinstance(value, dict):
         for key, part in value.items():
@@ -129,16 +139,16 @@ async def _answers(engine: str, policies: PolicySet) -> dict[str, Answer]:
     choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
     evaluator = await start_evaluator(choice, policies)
     parameters: dict[str, Any] = {}
-    for metadata in policies.policies.values():
-        parameters |= metadata.defaults
+    for policy in POLICIES:
+        parameters |= policies.policies[policy].defaults
     try:
         found: dict[str, Answer] = {}
         for name, subject in {"whole": _SUBJECT, **_DOCUMENTS}.items():
             answer: dict[str, list[tuple[str, str]]] = {}
             try:
-                answer = await _ask(evaluator, list(policies.policies), subject, parameters)
+                answer = await _ask(evaluator, list(POLICIES), subject, parameters)
             except EvaluationError:
-                for policy in policies.policies:
+                for policy in POLICIES:
                     with contextlib.suppress(EvaluationError):
                         answer |= await _ask(evaluator, [policy], subject, parameters)
             found[name] = answer

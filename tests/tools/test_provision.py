@@ -646,7 +646,13 @@ def test_real_table_has_the_tools_that_the_tests_need(tmp_path: Path) -> None:
         timeout=WAIT_SECONDS,
         check=True,
     )
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["opa", "kube-apiserver", "kubectl", "etcd"]
+    listed = [line.split()[0] for line in done.stdout.splitlines()[1:]]
+    assert listed == ["opa", "kube-apiserver", "kubectl", "etcd", "psa-oracle"]
+
+
+def test_the_oracle_judges_as_the_api_server_of_the_same_table() -> None:
+    tools = tomllib.loads((TOOLS / "versions.toml").read_text())["tools"]
+    assert tools["psa-oracle"]["version"] == re.sub(r"^v1\.", "v0.", tools["kube-apiserver"]["version"])
 
 
 @pytest.mark.parametrize("name", real_tools())

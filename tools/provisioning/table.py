@@ -35,7 +35,7 @@ class Build:
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """One row of the table; `version` keeps its leading v."""
+    """One row of the table; `version` keeps its leading v. One that nobody releases has no `url` and no `assets`."""
 
     name: str
     version: str
@@ -82,11 +82,14 @@ def _tool(name: str, row: Mapping[str, Any]) -> Tool:
     reports = re.compile(row["reports"], re.MULTILINE)
     if reports.groups != 1:
         raise ValueError(f"{name}: reports has not exactly one group, which is the version")
-    release, build = row["release"], row["build"]
-    _only(release, "url", "platforms", where=f"{name}.release")
+    release, build = row.get("release"), row["build"]
     _only(build, "module", "package", "pin", "ldflags", where=f"{name}.build")
-    if not release["url"].format(version=version, asset="").startswith("https://"):
-        raise ValueError(f"{name}.release: url does not start with https://")
+    if release is None:
+        release = {"url": ""}
+    else:
+        _only(release, "url", "platforms", where=f"{name}.release")
+        if not release["url"].format(version=version, asset="").startswith("https://"):
+            raise ValueError(f"{name}.release: url does not start with https://")
     ldflags = build["ldflags"].format(version=version, major=matched[1], minor=matched[2])
     return Tool(
         name=name,

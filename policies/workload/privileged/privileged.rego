@@ -21,6 +21,7 @@
 #   controls:
 #     nist-800-53-r5: [AC-6, CM-7]
 #     cis-kubernetes-1.8: ["5.2.2"]
+#     kubernetes-pod-security-1.35: [privileged]
 package policies.workload.privileged
 
 import data.lib.containers

@@ -1,0 +1,288 @@
+"""What no API server would let through, one policy at a time: a value of every kind on the way to what it looks at.
+
+Both engines say the same of each, and a finding is lost only where what is left really complies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+
+from evaluators.select import choose_engine, start_evaluator
+from pratique.policy import PolicyMetadata, PolicySet
+from tests.policies.cases import REPOSITORY
+from tests.policies.conftest import ENGINES, SECONDS
+from tests.policies.pods import changed
+from tests.policies.test_malformed import MISSING, POLICIES, VALUES
+
+_NOTHING = ("missing", "None", "{}", "{'x': 1}")
+_ODD_TEXTS = ("'\"'", "'\\\\d\\n'", "'ü\\u2028'")
+_TEXTS = ("'x'", *_ODD_TEXTS)
+_NO_LIST = ("missing", "None", "[]")
+_NO_ELEMENT = ("missing", "{}", "{'x': 1}")
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A document that breaks one policy by `value` at `place`; `fine` are, by place, the replacements that mend it.
+
+    On the way to the place, nothing at all mends it, too, unless `silence_complies` is false.
+    """
+
+    place: tuple[str | int, ...]
+    value: Any
+    fine: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    silence_complies: bool = True
+
+    def mends(self, place: str, replacement: str) -> bool:
+        if place in self.fine:
+            return replacement in self.fine[place]
+        return self.silence_complies and replacement in _NOTHING
+
+
+_P: tuple[str | int, ...] = ("subject", "pods", 0)
+_C: tuple[str | int, ...] = (*_P, "containers", 0)
+_POD_CONTEXT = (*_P, "securityContext")
+_LABELS = ("subject", "labels")
+_CONTEXT = (*_C, "securityContext")
+_BROKEN: dict[str, Broken] = {
+    "gpu/approved-types": Broken(
+        (*_P, "nodeSelector", "nvidia.com/gpu.product"), "V100", {"nvidia.com/gpu.product": ("missing", "None")}
+    ),
+    "gpu/mig": Broken(
+        (*_C, "resources", "limits", "nvidia.com/mig-1g.10gb"),
+        2,
+        {"nvidia.com/mig-1g.10gb": ("missing", "None", "0")},
+    ),
+    "gpu/queue-label": Broken((*_LABELS, "kueue.x-k8s.io/queue-name"), "", {"kueue.x-k8s.io/queue-name": _TEXTS}),
+    "gpu/requests-equal-limits": Broken(
+        (*_C, "resources", "requests", "memory"), "1Gi", {"memory": ("missing", "None")}
+    ),
+    "gpu/runtime-limit": Broken(
+        ("object", "spec", "activeDeadlineSeconds"),
+        86400,
+        {"activeDeadlineSeconds": ("7", "2.0")},
+        silence_complies=False,
+    ),
+    "image/mutable-tag": Broken(("subject", "images", 0, "tag"), "latest", {"tag": ("'x'", *_ODD_TEXTS)}),
+    "image/pull-policy": Broken((*_C, "imagePullPolicy"), "Never", {"imagePullPolicy": ()}),
+    "image/serving-images": Broken((*_C, "image", "repository"), "other", silence_complies=False),
+    "labels/data-classification": Broken((*_LABELS, "data-classification"), "secret", silence_complies=False),
+    "labels/environment": Broken((*_LABELS, "environment"), "prod", silence_complies=False),
+    "labels/expiry": Broken((*_LABELS, "expires"), "2026-11-20", silence_complies=False),
+    "labels/owner": Broken((*_LABELS, "owner"), "Search", {"owner": ()}),
+    "workload/allow-privilege-escalation": Broken(
+        (*_CONTEXT, "allowPrivilegeEscalation"), True, {"allowPrivilegeEscalation": ("False",)}, silence_complies=False
+    ),
+    "workload/apparmor": Broken(
+        (*_CONTEXT, "appArmorProfile", "type"), "Unconfined", {"type": (), "appArmorProfile": ("missing", "None")}
+    ),
+    "workload/capabilities-baseline": Broken(
+        (*_CONTEXT, "capabilities", "add", 0), "SYS_ADMIN", {"add": _NO_LIST, "0": ("missing",)}
+    ),
+    "workload/capabilities-restricted": Broken(
+        (*_CONTEXT, "capabilities", "drop", 0), "NET_RAW", silence_complies=False
+    ),
+    "workload/default-service-account": Broken(
+        (*_P, "serviceAccountName"), "default", {"serviceAccountName": ("'x'", "'\"'", "'\\\\d\\n'", "'ü\\u2028'")}
+    ),
+    "workload/host-namespaces": Broken((*_P, "hostPID"), True, {"hostPID": ("missing", "None", "False")}),
+    "workload/host-path-volumes": Broken(
+        (*_P, "volumes", 0, "hostPath"),
+        {"path": "/"},
+        {"volumes": _NO_LIST, "0": _NO_ELEMENT, "hostPath": ("missing", "None")},
+    ),
+    "workload/host-ports": Broken(
+        (*_C, "ports", 0, "hostPort"),
+        80,
+        {"ports": _NO_LIST, "0": _NO_ELEMENT, "hostPort": ("missing", "None", "0")},
+    ),
+    "workload/host-probes": Broken(
+        (*_C, "lifecycle", "preStop", "httpGet", "host"), "localhost", {"host": ("missing", "None", "''")}
+    ),
+    "workload/host-process": Broken(
+        (*_CONTEXT, "windowsOptions", "hostProcess"), True, {"hostProcess": ("missing", "None", "False")}
+    ),
+    "workload/literal-secrets": Broken(
+        (*_C, "env"),
+        [{"name": "DB_PASSWORD", "value": "hunter2"}],
+        {"env": _NO_LIST},
+    ),
+    "workload/privileged": Broken((*_CONTEXT, "privileged"), True, {"privileged": ("missing", "None", "False")}),
+    "workload/proc-mount": Broken((*_CONTEXT, "procMount"), "Unmasked", {"procMount": ("missing", "None")}),
+    "workload/proc-mount-restricted": Broken((*_CONTEXT, "procMount"), "Unmasked", {"procMount": ("missing", "None")}),
+    "workload/read-only-root-file-system": Broken(
+        (*_CONTEXT, "readOnlyRootFilesystem"), False, {"readOnlyRootFilesystem": ("True",)}, silence_complies=False
+    ),
+    "workload/replicas": Broken(
+        (*_P, "replicas", "min"), 1, {"min": ("7", "2.0", "9007199254740993", "1e+300")}, silence_complies=False
+    ),
+    "workload/run-as-non-root": Broken(
+        (*_POD_CONTEXT, "runAsNonRoot"), False, {"runAsNonRoot": ("True",)}, silence_complies=False
+    ),
+    "workload/run-as-user": Broken(
+        (*_POD_CONTEXT, "runAsUser"),
+        0,
+        {"runAsUser": ("missing", "None", "7", "-1.5", "2.0", "9007199254740993", "1e+300")},
+    ),
+    "workload/seccomp-baseline": Broken(
+        (*_POD_CONTEXT, "seccompProfile", "type"), "Unconfined", {"type": (), "seccompProfile": ("missing", "None")}
+    ),
+    "workload/seccomp-restricted": Broken(
+        (*_POD_CONTEXT, "seccompProfile", "type"), "Unconfined", silence_complies=False
+    ),
+    "workload/selinux": Broken((*_POD_CONTEXT, "seLinuxOptions", "type"), "spc_t", {"type": ("missing", "None", "''")}),
+    "workload/service-account-token": Broken(
+        (*_P, "automountServiceAccountToken"), True, {"automountServiceAccountToken": ("False",)}
+    ),
+    "workload/sysctls": Broken(
+        (*_POD_CONTEXT, "sysctls", 0, "name"),
+        "kernel.msgmax",
+        {"sysctls": _NO_LIST, "0": ("missing",), "name": ()},
+    ),
+    "workload/topology-spread": Broken(
+        (*_P, "topologySpreadConstraints", 0, "topologyKey"), "rack", silence_complies=False
+    ),
+    "workload/volume-types": Broken(
+        (*_P, "volumes", 0, "nfs"), {"server": "s"}, {"volumes": _NO_LIST, "0": ("missing",), "nfs": ()}
+    ),
+}
+
+_DOCUMENT: dict[str, Any] = {
+    "subject": {
+        "type": "workload",
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "namespace": "sandbox",
+        "labels": {},
+        "annotations": {},
+        "pods": [
+            {
+                "path": "/spec/template/spec",
+                "replicas": {"min": 1, "max": 2},
+                "labels": {},
+                "annotations": {},
+                "containers": [
+                    {
+                        "path": "/spec/template/spec/containers/0",
+                        "role": "main",
+                        "name": "server",
+                        "image": {"registry": "registry.internal", "tag": "1", "digest": "", "error": ""},
+                        "resources": {"limits": {"nvidia.com/gpu": 0}},
+                    }
+                ],
+            }
+        ],
+        "images": [{"path": "/i", "reference": "r", "error": "", "digest": ""}],
+        "models": [],
+        "gpus": {"now": 1, "peak": 1, "by_resource": {"nvidia.com/gpu": 1}},
+    },
+    "object": {},
+    "namespace": {"name": "sandbox", "labels": {}},
+    "now": "2026-11-21T08:00:00Z",
+}
+_SERVING = ("image/serving-images", "workload/replicas", "workload/topology-spread")
+"""They judge Deployments; the others are given a Job."""
+_HOST_MADE = (
+    *(("subject",), ("subject", "pods"), _P, (*_P, "containers"), _C, (*_C, "image"), _LABELS),
+    *(("subject", "images"), ("subject", "images", 0), ("object",)),
+    *((*_C, "resources"), (*_C, "resources", "limits"), (*_C, "resources", "requests")),
+)
+"""The host makes these itself, and always; or refuses the object where they are of the wrong type."""
+
+_JUDGE_OBJECTS = ("workload/disruption-budget",)
+"""They read a plain object and not a pod; their unit tests have its values of the wrong type."""
+
+Answers = Mapping[tuple[str, str, str], list[tuple[str, str]]]
+
+
+def _variants(broken: Broken) -> Iterator[tuple[str, str, Any]]:
+    """The place that was replaced, what it became, and the document that came of it; first the document as it is."""
+    whole = _put(broken.place, broken.value)
+    yield "", "", whole
+    for length in range(1, len(broken.place) + 1):
+        place = broken.place[:length]
+        if place in _HOST_MADE:
+            continue
+        for replacement in VALUES:
+            shown = "missing" if replacement is MISSING else repr(replacement)
+            yield str(place[-1]), shown, _put(place, replacement, base=whole)
+
+
+def _put(place: tuple[str | int, ...], value: Any, *, base: Any = _DOCUMENT) -> Any:
+    """The document with the value at the place; a list that the place is in is made first."""
+    for length, token in enumerate(place):
+        if isinstance(token, int) and not _has(base, place[:length]):
+            base = changed(base, [(place[:length], [{}])])
+    if value is not MISSING:
+        return changed(base, [(place, value)])
+    *parents, last = place
+    document = changed(base, [])
+    part: Any = document
+    for token in parents:
+        part = part[token]
+    del part[last]
+    return document
+
+
+def _has(document: Any, place: tuple[str | int, ...]) -> bool:
+    for token in place:
+        if isinstance(document, dict) and token not in document:
+            return False
+        document = document[token]
+    return True
+
+
+@pytest.fixture(scope="module")
+def answers(policies: PolicySet) -> Mapping[str, Answers]:
+    """By engine; and then by policy, place and replacement: the findings."""
+    return {engine: asyncio.run(_answers(engine, policies)) for engine in ENGINES}
+
+
+async def _answers(engine: str, policies: PolicySet) -> Answers:
+    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
+    evaluator = await start_evaluator(choice, policies)
+    try:
+        found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+        for policy, broken in _BROKEN.items():
+            variants = list(_variants(broken))
+            documents = [_body(policies.policies[policy], document) for _, _, document in variants]
+            results = await evaluator.evaluate(documents, deadline=time.monotonic() + SECONDS)
+            for (place, replacement, _), one in zip(variants, results, strict=True):
+                violations = one.by_policy[policy].violations
+                found[policy, place, replacement] = sorted((item["path"], item["message"]) for item in violations)
+        return found
+    finally:
+        await evaluator.close()
+
+
+def _body(policy: PolicyMetadata, document: dict[str, Any]) -> bytes:
+    if policy.name in _SERVING:
+        document = changed(document, [(("subject", "kind"), "Deployment")])
+    return orjson.dumps({"policies": [policy.name], "parameters": policy.defaults, **document})
+
+
+def test_the_engines_agree(answers: Mapping[str, Answers]) -> None:
+    opa, regopy = (answers[engine] for engine in ENGINES)
+    assert {key: (opa[key], regopy[key]) for key in opa if opa[key] != regopy[key]} == {}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_finding_is_lost(answers: Mapping[str, Answers], engine: str) -> None:
+    wrong = [
+        (policy, place, replacement)
+        for (policy, place, replacement), found in answers[engine].items()
+        if bool(found) is (place != "" and _BROKEN[policy].mends(place, replacement))
+    ]
+    assert wrong == []
+
+
+def test_every_policy_is_here_or_in_the_whole_document(policies: PolicySet) -> None:
+    assert {*_BROKEN, *POLICIES, *_JUDGE_OBJECTS} == policies.policies.keys()
