@@ -100,8 +100,27 @@ def content_of(obj: Object, kind: Kind, around: Surroundings) -> Content:
         images=tuple(found.images),
         models=tuple({(model.path, model.uri, model.role): model for model in found.models}.values()),
         gpus=gpus,
-        servers=tuple({server.path: server for server in found.servers}.values()),
+        servers=_merged(found.servers),
     )
+
+
+def _merged(servers: list[Server]) -> tuple[Server, ...]:
+    """One server for each path: what the kind says of it and what its arguments say, together."""
+    found: dict[str, Server] = {}
+    for server in servers:
+        known = found.get(server.path)
+        found[server.path] = (
+            server
+            if known is None
+            else Server(
+                server.path,
+                known.framework or server.framework,
+                known.runtime or server.runtime,
+                known.trust_remote_code or server.trust_remote_code,
+                known.load_format or server.load_format,
+            )
+        )
+    return tuple(found.values())
 
 
 def _read(obj: Object, kind: Kind, base: str, around: Surroundings, found: _Found, *, depth: int) -> None:

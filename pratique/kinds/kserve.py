@@ -202,8 +202,8 @@ def _runtime(kind: str) -> Kind:
         "serving.kserve.io",
         kind,
         (
-            PodTemplate("/spec", "/spec", fixed(0), required=True, inline=()),
-            PodTemplate("/spec/workerSpec", "/spec/workerSpec", fixed(0)),
+            PodTemplate("/spec", "/spec", fixed(0), required=True, partial=True),
+            PodTemplate("/spec/workerSpec", "/spec/workerSpec", fixed(0), partial=True),
         ),
     )
 

@@ -73,6 +73,7 @@ def serving_of(container: Container, pod: Pod) -> Read:
             found.extend(serving_of_commands(started, variables, container.path, None)[0])
     if (
         server is not None
+        and server.framework
         and not pod.partial
         and server.framework not in _NAMED_ELSEWHERE
         and not any(model.role == "model" for model in found)
@@ -125,6 +126,9 @@ def serving_of_commands(
             found.setdefault((model.path, model.uri, model.role), model)
         if framework is not None and framework.serves:
             server, chosen = _server(framework, arguments, variables, path), framework
+        elif any("trust" in word.text for word in arguments):
+            loader = _server(framework or GENERIC, arguments, variables, path)
+            server = server or (loader if loader.trust_remote_code else None)
     if by_image is not None and not recognised:
         chosen = by_image
         if not commands and by_image.serves:

@@ -32,7 +32,7 @@ _ALIASES = {
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?")
 _HUB_URL = re.compile(
-    r"(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<name>[^/]+/[^/]+)(?:/(?:resolve|blob|raw|tree)/(?P<revision>[^/?#]+))?"
+    r"(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/)?(?P<name>[^/]+/[^/]+)(?:/(?:resolve|blob|raw|tree)/(?P<revision>[^/?#]+))?"
 )
 _BLOB_URL = re.compile(r"[^/]+\.(?:blob|dfs)\.core\.windows\.net/")
 _OBJECT_VERSION = re.compile(r"[?&](?:versionId|versionid|generation)=(?P<version>[^&#]+)|#(?P<generation>[0-9]{8,})$")
