@@ -13,10 +13,10 @@ from evaluators.capabilities import CAPABILITIES_FILE
 from evaluators.opa_bundle import bundle_files, refusal
 from evaluators.opa_child import SOCKET, Child, opa_version, run_opa
 from evaluators.opa_client import Traffic, evaluate
-from evaluators.private_directory import PrivateDirectory
 from pratique.errors import EvaluationError, PratiqueError
 from pratique.evaluator import Results
 from pratique.policy import PolicySet
+from pratique.private_directory import PrivateDirectory
 
 log = logging.getLogger(__name__)
 

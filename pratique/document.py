@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pratique.quantity import json_number
@@ -39,9 +40,9 @@ def object_document(subject: Resource, *, identity: bool) -> dict[str, Any]:
     """`input.object`: the submitted object without its status, and without what is identity unless that is asked
     for."""
     document = dict(subject.body)
+    metadata: Mapping[str, Any]
     if identity:
-        metadata = dict(subject.object.get("metadata") or {})
-        metadata.pop("managedFields", None)
+        metadata = subject.object.get("metadata") or {}
     else:
         metadata = {"namespace": subject.namespace, "labels": subject.labels, "annotations": subject.annotations}
     document["metadata"] = metadata

@@ -74,7 +74,7 @@ def _is_token_volume(volume: object) -> bool:
 
 
 def _renamed(volume: Any, names: set[str]) -> Any:
-    if isinstance(volume, dict) and volume.get("name") in names:
+    if isinstance(volume, dict) and isinstance(name := volume.get("name"), str) and name in names:
         return {**volume, "name": _TOKEN_VOLUME_NAME}
     return volume
 

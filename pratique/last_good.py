@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pratique.canonical import canonical_json, parse_json
+from pratique.canonical import canonical_json
 from pratique.configuration import Configuration, build
-from pratique.errors import ConfigError, InputError, Problem
+from pratique.errors import ConfigError, Problem
 from pratique.policy import PolicySet
 from pratique.yamlfile import Document
 
@@ -77,14 +77,14 @@ def load(state: Path) -> LastGood | None:
         current = json.loads((folder / _CURRENT).read_bytes())
         saved_at = datetime.fromisoformat(current["saved_at"])
         policies = PolicySet.load(folder / _bundle_name(current["bundle"]))
-        values = parse_json((folder / _documents_name(current["configuration"])).read_bytes())
+        values = json.loads((folder / _documents_name(current["configuration"])).read_bytes())
     except FileNotFoundError as error:
         if not (folder / _CURRENT).exists():
             return None
         raise _damaged(folder, f"{error.filename} is missing") from error
     except OSError as error:
         raise _damaged(folder, f"{error.filename} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, InputError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise _damaged(folder, f"{_CURRENT} or what it names is not whole ({error})") from error
     documents = [Document(f"{FOLDER}/{index}", index, 1, value) for index, value in enumerate(values)]
     configuration = build(documents, policies)

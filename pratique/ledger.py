@@ -10,7 +10,7 @@ What is kept of a decision is its *record*, a JSON object with these fields (tim
     not_passed [policy name and policy id of each evaluation that did not pass],
     evaluations [{binding, policy, policy_id, severity, result, enforcement, on_undecided, reason, waiver, facts,
                   findings [{message, path, patches [{op, path, value}]}], findings_omitted}], notes,
-    match_inputs {type, namespace, name, namespace_labels, labels, being_deleted}
+    match_inputs {type, namespace, name, namespace_labels, labels, being_deleted, inferred (only if it is)}
 
 Beside the decisions stand the configurations and bundles that they were made with, by digest, so that a decision can be
 explained for as long as it is kept. Objects are not kept, only their digest.
@@ -22,6 +22,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections import deque
@@ -76,6 +77,9 @@ MAX_RECORD_BYTES = 256 * 1024
 
 KEPT_FINDINGS = 20
 """Findings kept of each evaluation where a record would be larger than `MAX_RECORD_BYTES`."""
+
+PAGE_ROWS = 500
+"""Decisions read at one time: a few megabytes."""
 
 BUSY_SECONDS = 2.0
 """How long to wait for another process that writes to the same file: less than a webhook's timeout."""
@@ -593,6 +597,7 @@ def _inputs(inputs: MatchInputs) -> dict[str, Any]:
         "namespace_labels": inputs.namespace_labels,
         "labels": inputs.labels,
         "being_deleted": inputs.being_deleted,
+        **({"inferred": True} if inputs.inferred else {}),
     }
 
 
@@ -669,7 +674,7 @@ class Snapshot:
 
 @dataclass(slots=True)
 class LedgerReader:
-    """Reads a ledger, also while another process writes to it; every answer is one consistent state of it.
+    """Reads a ledger, also while another process writes to it.
 
     Raises:
         ConfigError: from every method: the file cannot be read; the sentence says why and what to do.
@@ -679,14 +684,27 @@ class LedgerReader:
     _bundles: dict[str, PolicySet] = field(default_factory=dict, init=False)
 
     def read(self, filters: Filters = Filters()) -> Iterator[Record]:
-        """The decisions that pass `filters`, the newest first."""
+        """The decisions that pass `filters`, the newest first.
+
+        They are read in pages: a reader who takes long must not keep the writer from reusing its log.
+        """
         conditions, values = _conditions(filters)
-        where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
-        limit = "" if filters.limit is None else f"LIMIT {int(filters.limit)}"
-        query = f"SELECT record FROM decisions {where}ORDER BY id DESC {limit}"  # noqa: S608 - values are bound
-        with closing(self._connect()) as connection:
-            for (text,) in self._rows(connection, query, values):
-                yield self._record(connection, text)
+        wanted = filters.limit if filters.limit is not None else sys.maxsize
+        page: list[Record] = []
+        while wanted > 0:
+            before = [("id < ?", page[-1].decision.id)] if page else []
+            where = " AND ".join([*conditions, *(condition for condition, _ in before)])
+            query = (
+                f"SELECT record FROM decisions {f'WHERE {where}' if where else ''} "  # noqa: S608 - values are bound
+                f"ORDER BY id DESC LIMIT {min(wanted, PAGE_ROWS)}"
+            )
+            with closing(self._connect()) as connection:
+                rows = list(self._rows(connection, query, [*values, *(value for _, value in before)]))
+                page = [self._record(connection, text) for (text,) in rows]
+            yield from page
+            if len(page) < PAGE_ROWS:
+                return
+            wanted -= len(page)
 
     def get(self, id: str) -> Record:
         """The decision with this id, or the only one whose id begins with it.

@@ -37,8 +37,9 @@ log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 10.0
 """How long the first decision of a new engine may take; milliseconds are usual."""
-SETTLE_SECONDS = 0.1
-"""Files that changed while they were read are read again after this pause."""
+SETTLE_SECONDS = 0.15
+"""Files that changed are read when they have not changed any more for so long: a file that is just being written may be
+empty for a moment, and a folder without its bindings is a configuration too."""
 SETTLE_TRIES = 20
 """How often, before files that never stop changing count as a problem."""
 RETRY_SECONDS = 15.0
@@ -173,9 +174,11 @@ class Live:
         await self._keep(policies, configuration)
 
     async def _settled(self) -> tuple[PolicySet, Configuration]:
-        """What is in the files, read while nothing changed."""
-        for _ in range(SETTLE_TRIES):
+        """What is in the files, read while nothing changed; where something is in force already, after a pause too."""
+        for attempt in range(SETTLE_TRIES):
             before = await asyncio.to_thread(signature, self._policies, self._config)
+            if attempt or self.engine is not None:
+                await asyncio.sleep(SETTLE_SECONDS)
             failure: LoadError | None = None
             try:
                 found = await asyncio.to_thread(self._read)
@@ -186,7 +189,6 @@ class Live:
                 if failure is not None:
                     raise failure
                 return found
-            await asyncio.sleep(SETTLE_SECONDS)
         where = f"{self._policies} or {self._config}"
         raise ConfigError(Problem(where, "", "the files never stop changing; replace them in one step"))
 
@@ -197,21 +199,15 @@ class Live:
     async def _bring_into_force(self, policies: PolicySet, configuration: Configuration) -> None:
         """Raises: PolicyError, ConfigError, EvaluationError."""
         former = self.engine
-        if former is not None and former.policies.digest == policies.digest:
-            await self._probe(policies, configuration, former.evaluator)
-            evaluator = former.evaluator
-        else:
-            evaluator = await self._start_evaluator(policies)
-            try:
-                await self._probe(policies, configuration, evaluator)
-            except BaseException:
+        same_bundle = former is not None and former.policies.digest == policies.digest
+        evaluator = former.evaluator if former and same_bundle else await self._start_evaluator(policies)
+        try:
+            await self._probe(policies, configuration, evaluator)
+            await self._announce(policies, configuration)
+        except BaseException:
+            if not same_bundle:
                 await evaluator.close()
-                raise
-        if self._before_change is not None:
-            try:
-                await self._before_change(configuration, policies)
-            except PratiqueError as error:
-                log.error("what comes into force could not be recorded: %s", error)
+            raise
         # From here to the swap nothing is awaited, so that no decision can see a half of it.
         self.engine = Engine(
             policies=policies,
@@ -224,7 +220,7 @@ class Live:
         self.loaded_at = datetime.now(UTC)
         if former is not None:
             self.reloads += 1
-            if former.evaluator is not evaluator:
+            if not same_bundle:
                 self._retire(former)
         log.info(
             "in force: bundle %s with %d policies, configuration %s with %d bindings and %d waivers, %s %s",
@@ -236,6 +232,13 @@ class Live:
             evaluator.name,
             evaluator.version,
         )
+
+    async def _announce(self, policies: PolicySet, configuration: Configuration) -> None:
+        if self._before_change is not None:
+            try:
+                await self._before_change(configuration, policies)
+            except PratiqueError as error:
+                log.error("what comes into force could not be recorded: %s", error)
 
     def _retire(self, engine: Engine) -> None:
         """Close the evaluator of `engine` when no decision is on it any more.

@@ -49,8 +49,8 @@ class PolicyMetadata:
     """The METADATA annotation of one policy: the only source of its title, severity, controls and remediation.
 
     `name` is `<area>/<policy>` as users write it (`workload/resource-limits`): taken from the package
-    `policies.<area>.<policy>` (`policies.workload.resource_limits`) with `_` written as `-`; the folder and file are named
-    like it (`policies/workload/resource-limits/resource-limits.rego`). `parameters` maps a parameter's name to
+    `policies.<area>.<policy>` (`policies.workload.resource_limits`) with `_` written as `-`; the folder and file are
+    named like it (`policies/workload/resource-limits/resource-limits.rego`). `parameters` maps a parameter's name to
     its JSON Schema; `needs` names the parts of `input` beyond `subject` and `parameters` that the policy may read.
     """
 
@@ -79,7 +79,8 @@ class PolicyMetadata:
 class PolicySet:
     """A bundle: policies that were loaded, checked and digested together.
 
-    `digest` is `sha256:<hex>` over the canonical listing of the modules and data (see `digest_of`); it is in every decision.
+    `digest` is `sha256:<hex>` over the canonical listing of the modules and data (see `digest_of`); it is in every
+    decision.
     """
 
     digest: str
@@ -91,12 +92,13 @@ class PolicySet:
     def load(cls, path: Path) -> PolicySet:
         """Read a directory of policies or an OPA bundle tarball (`.tar.gz`, `.tgz`).
 
-        What counts: `<area>/<policy>/<policy>.rego`, `lib/**.rego`, and `data.json`, `data.yaml` or `data.yml` in any folder,
-        which is where in `data` its content goes. A leading `/` or `policies/` of a path (as `opa build policies` writes) does
-        not count. Tests (`_test.rego`), the folders `bindings` and `schemas`, hidden files and everything else are not read.
+        What counts: `<area>/<policy>/<policy>.rego`, `lib/**.rego`, and `data.json`, `data.yaml` or `data.yml` in any
+        folder, which is where in `data` its content goes. A leading `/` or `policies/` of a path (as `opa build
+        policies` writes) does not count. Tests (`_test.rego`), the folders `bindings` and `schemas`, hidden files and
+        everything else are not read.
 
-        Ensures that every policy has a whole and valid METADATA annotation, and that there is at least one policy. Whether
-        its Rego is portable is for `evaluators.capabilities.check` to say.
+        Ensures that every policy has a whole and valid METADATA annotation, and that there is at least one policy.
+        Whether its Rego is portable is for `evaluators.capabilities.check` to say.
 
         Raises:
             PolicyError: everything that is wrong with the bundle, not only the first thing.
@@ -115,10 +117,12 @@ class PolicySet:
 
 
 def digest_of(modules: Sequence[Module], data: Mapping[str, Any]) -> str:
-    """The digest of a bundle: SHA-256 over one line for each module, sorted by path, and one for the data if there is any.
+    """The digest of a bundle: SHA-256 over one line for each module, sorted by path, and one for the data if there is
+    any.
 
-    A line is `<sha256 of the content, hex>  <size in bytes>  <path>\\n`, in UTF-8. Modules count with their lines ended by
-    `\\n`; data counts as one `data.json`: keys sorted, no white space, ASCII. A directory and the tarball made of it agree.
+    A line is `<sha256 of the content, hex>  <size in bytes>  <path>\\n`, in UTF-8. Modules count with their lines
+    ended by `\\n`; data counts as one `data.json`: keys sorted, no white space, ASCII. A directory and the tarball
+    made of it agree.
     """
     contents = {module.path: module.text.encode() for module in modules}
     if data:
@@ -627,7 +631,9 @@ class _Annotation:
         """Whether a parameter's schema is a JSON Schema, and it and those in it have known keywords only."""
         unknown = sorted({keyword for part in _schemas_in(schema) for keyword in part.keys() - _SCHEMA_KEYS})
         for keyword in unknown:
-            self._wrong(f"the schema of `{name}` has the unknown keyword `{keyword}`; correct or remove it", *path, keyword)
+            self._wrong(
+                f"the schema of `{name}` has the unknown keyword `{keyword}`; correct or remove it", *path, keyword
+            )
         if unknown:  # and not compiled: a reference would be fetched
             return False
         try:
@@ -648,8 +654,10 @@ def _schemas_in(schema: Any) -> Iterator[Mapping[str, Any]]:
     for keyword in ("additionalProperties", "contains", "items", "not", "propertyNames"):
         yield from _schemas_in(schema.get(keyword))
     for keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):
-        for part in schema.get(keyword) if isinstance(schema.get(keyword), list) else ():
+        parts = schema.get(keyword)
+        for part in parts if isinstance(parts, list) else ():
             yield from _schemas_in(part)
     for keyword in ("patternProperties", "properties"):
-        for part in schema.get(keyword, {}).values() if isinstance(schema.get(keyword), dict) else ():
+        named = schema.get(keyword)
+        for part in named.values() if isinstance(named, dict) else ():
             yield from _schemas_in(part)

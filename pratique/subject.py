@@ -154,10 +154,10 @@ class Content:
 class Resource:
     """An object of the Kubernetes API.
 
-    `object` is the object as it was submitted, `body` its parts other than metadata and status, without identity;
-    `labels` and `annotations` are without those that only tell one copy of a template from another. `digest` is
-    `sha256:<hex>` over the object's canonical JSON, `key` the SHA-256 of what remains of it without its identity: two
-    subjects of one key are the same to every policy that does not need `identity`.
+    `object` is the object as it was submitted, but for its managedFields; `body` its parts other than metadata and
+    status, without identity; `labels` and `annotations` are without those that only tell one copy of a template from
+    another. `digest` is `sha256:<hex>` over the canonical JSON of the whole object, `key` the SHA-256 of what remains
+    of it without its identity: two subjects of one key are the same to every policy that does not need `identity`.
     """
 
     gvk: GroupVersionKind

@@ -45,22 +45,34 @@ KINDS: dict[tuple[str, str], Kind] = {
 
 
 class ContentCache:
-    """The parsed content of recent workloads, by key: the pods of one template are parsed once. Not thread-safe."""
+    """The parsed content of recent workloads, by key: the pods of one template are parsed once. Not thread-safe.
 
-    def __init__(self, *, max_entries: int = 512) -> None:
+    What was asked for only once goes soon: to keep it would hold the parsed objects themselves in memory, which with
+    objects that are all different costs more time (in the processor's caches) than it ever saves.
+    """
+
+    def __init__(self, *, max_entries: int = 512, max_new_entries: int = 64) -> None:
         self._max_entries = max_entries
+        self._max_new_entries = max_new_entries
         self._entries: OrderedDict[bytes, Content] = OrderedDict()
+        self._new_entries: OrderedDict[bytes, Content] = OrderedDict()
 
     def get(self, key: bytes) -> Content | None:
         content = self._entries.get(key)
         if content is not None:
             self._entries.move_to_end(key)
+            return content
+        content = self._new_entries.pop(key, None)
+        if content is not None:
+            self._entries[key] = content
+            if len(self._entries) > self._max_entries:
+                self._entries.popitem(last=False)
         return content
 
     def put(self, key: bytes, content: Content) -> None:
-        self._entries[key] = content
-        if len(self._entries) > self._max_entries:
-            self._entries.popitem(last=False)
+        self._new_entries[key] = content
+        if len(self._new_entries) > self._max_new_entries:
+            self._new_entries.popitem(last=False)
 
 
 def is_workload(group: str, kind: str) -> bool:
@@ -110,6 +122,9 @@ def subject_of(
             key = hashlib.sha256(key + canonical_json([max_replicas, claims])).digest()
     being_deleted = metadata.get("deletionTimestamp") is not None
     inferred = False
+    if "managedFields" in metadata:  # half of the object, and of no use to any policy: let its memory go
+        own = {name: value for name, value in metadata.items() if name != "managedFields"}
+        obj = {**obj, "metadata": own}
     if kind is None:
         kind = infer_kind(gvk.group, gvk.kind, body)
         if kind is None:

@@ -131,6 +131,12 @@ class Kind:
     embedded: tuple[Embedded, ...] = ()
     scale: str = ""
     at_once: Callable[[Place, Mapping[str, Fraction]], Fraction] | None = None
+    plural: str = ""
+
+    @property
+    def resource(self) -> str:
+        """The name of its resource: as kubebuilder makes it of the kind, where `plural` does not say otherwise."""
+        return self.plural or f"{self.kind.lower()}s"
 
 
 def places(root: Object, path: str, *, base: str = "") -> Iterator[Place]:

@@ -15,7 +15,7 @@ from pratique.errors import InputError
 from pratique.gpu import devices_per_unit
 from pratique.kinds import KINDS, ContentCache, is_workload, subject_of
 from pratique.pointer import pointer, tokens_of
-from pratique.subject import Replicas, Resource, Workload
+from pratique.subject import Content, Replicas, Resource, Workload
 
 DIGEST = "sha256:" + "b" * 64
 
@@ -80,7 +80,7 @@ def test_where_the_pods_are_and_how_many(obj: dict[str, Any], path: str, replica
 
 
 def test_every_core_kind_has_a_case_above() -> None:
-    assert {kind for _, kind in KINDS} == {
+    assert {kind for group, kind in KINDS if "." not in group} == {
         "Pod",
         "PodTemplate",
         "ReplicationController",
@@ -214,13 +214,19 @@ def test_peak_and_now_multiply_by_replicas_exactly() -> None:
         (manifest("v1", "Pod", {"containers": "x"}), "/spec/containers is text ('x') where a list is expected"),
         (manifest("v1", "Pod", {"containers": ["x"]}), "/spec/containers/0 is text ('x') where an object is expected"),
         (manifest("v1", "Pod", pod_spec(volumes={})), "/spec/volumes is an object ({}) where a list is expected"),
-        (manifest("v1", "Pod", pod_spec(), labels=["a"]), "/metadata/labels is a list (['a']) where an object is expected"),
+        (
+            manifest("v1", "Pod", pod_spec(), labels=["a"]),
+            "/metadata/labels is a list (['a']) where an object is expected",
+        ),
         (manifest("v1", "Pod", pod_spec(), name=5), "/metadata/name is a number, not text"),
         (manifest("apps/v1", "Deployment", {}), "/spec/template/spec is missing"),
         (manifest("apps/v1", "Deployment", []), "/spec is a list ([]) where an object is expected"),
         (templated("apps/v1", "Deployment", pod_spec(), replicas="3"), "/spec/replicas is text ('3') where a count"),
         (templated("apps/v1", "Deployment", pod_spec(), replicas=-1), "/spec/replicas is a number (-1) where a count"),
-        (templated("apps/v1", "Deployment", pod_spec(), replicas=True), "/spec/replicas is a boolean (True) where a count"),
+        (
+            templated("apps/v1", "Deployment", pod_spec(), replicas=True),
+            "/spec/replicas is a boolean (True) where a count",
+        ),
         (
             manifest("v1", "Pod", {"containers": [container("a", "many")]}),
             "/spec/containers/0/resources/limits/nvidia.com~1gpu: 'many' is not a quantity",
@@ -258,6 +264,20 @@ def test_one_template_is_parsed_once_and_another_apart() -> None:
     assert first.content is again.content
     assert first.key == again.key != other.key
     assert first.digest != again.digest
+
+
+def test_what_was_parsed_for_one_object_only_is_soon_forgotten() -> None:
+    cache = ContentCache(max_new_entries=1)
+
+    def parsed(**fields: Any) -> Content:
+        subject = subject_of(manifest("v1", "Pod", pod_spec(**fields)), cache=cache)
+        assert isinstance(subject, Workload)
+        return subject.content
+
+    twice, again, once = parsed(), parsed(), parsed(hostNetwork=True)
+    parsed(hostPID=True)
+    assert twice is again is parsed()
+    assert parsed(hostNetwork=True) is not once
 
 
 # --- extraction finds what an independent walk over the whole manifest finds

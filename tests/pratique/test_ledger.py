@@ -561,6 +561,26 @@ def test_filters(several: Path, filters: Filters, seconds: list[int]) -> None:
     assert found == seconds
 
 
+def test_list_longer_than_a_page_is_whole_and_lets_the_writer_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAGE_ROWS", 4)
+    path = tmp_path / "d.sqlite3"
+    made = [fresh(seconds=number) for number in range(12)]
+    record(path, *made)
+    newest = [each.id for each in reversed(made)]
+    assert ids(path) == newest
+    assert [each.decision.id for each in LedgerReader(path).read(Filters(limit=6))] == newest[:6]
+    reading = LedgerReader(path).read()
+    first = next(reading)
+    record(path, fresh(seconds=100))
+    with sqlite3.connect(path) as connection:
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.close()
+    assert busy == 0
+    assert [first.decision.id, *(each.decision.id for each in reading)] == newest
+
+
 def test_id_may_be_shortened_while_it_is_the_only_one(several: Path) -> None:
     last = ids(several)[0]
     assert LedgerReader(several).get(last[:20].upper()).decision.id == last

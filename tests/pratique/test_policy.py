@@ -128,10 +128,14 @@ def test_the_digest_is_of_the_content_alone(tmp_path: Path) -> None:
     windows = tmp_path / "windows"
     for path, text in files.items():
         (windows / path).parent.mkdir(parents=True, exist_ok=True)
-        (windows / path).write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig" if path.endswith("rego") else "utf-8"))
+        (windows / path).write_bytes(
+            text.replace("\n", "\r\n").encode("utf-8-sig" if path.endswith("rego") else "utf-8")
+        )
     reordered = write_bundle(tmp_path / "reordered", {**files, "data.json": "", "data.yaml": "b: 2\na: 1\n"})
     (reordered / "data.json").unlink()
-    packed = tarball(tmp_path / "b.tar.gz", {f"/policies/{path}": text.encode() for path, text in reversed(files.items())})
+    packed = tarball(
+        tmp_path / "b.tar.gz", {f"/policies/{path}": text.encode() for path, text in reversed(files.items())}
+    )
     assert {PolicySet.load(path).digest for path in (windows, reordered, packed)} == {plain.digest}
 
     changed = PolicySet.load(write_bundle(tmp_path / "changed", {**files, "lib/a.rego": "package lib.a\n\n"}))
@@ -139,10 +143,13 @@ def test_the_digest_is_of_the_content_alone(tmp_path: Path) -> None:
     assert len({plain.digest, changed.digest, other_data.digest}) == 3
 
 
-@pytest.mark.skipif(not OPA.exists(), reason="needs the OPA binary")
 @pytest.mark.parametrize("bundle_mode", [[], ["-b"]])
 def test_a_bundle_that_opa_built_has_the_digest_of_its_formatted_folder(tmp_path: Path, bundle_mode: list[str]) -> None:
-    files = {"test/sample/sample.rego": rego(ALWAYS), "lib/a.rego": "package lib.a\n\nx := 1\n", "data.json": '{"k": "é"}'}
+    files = {
+        "test/sample/sample.rego": rego(ALWAYS),
+        "lib/a.rego": "package lib.a\n\nx := 1\n",
+        "data.json": '{"k": "é"}',
+    }
     write_bundle(tmp_path / "policies", files)
     target = tmp_path / "bundle.tar.gz"
     subprocess.run([OPA, "build", *bundle_mode, "-o", target, "policies"], cwd=tmp_path, check=True)
@@ -167,8 +174,10 @@ def test_the_policies_of_this_repository_load() -> None:
         ("#   severity: high", "#   severity: hihg", [
             "line 7: unknown severity `hihg`; use one of low, medium, high, critical"
         ]),
-        ("#   subjects: [workload]", "#   subjects: [pod]", ["line 8: unknown subject `pod`; use one of call, resource, workload"]),
-        ("#   subjects: [workload]", "#   subjects: []", ["line 8: custom.subjects is missing or empty; name at least one"]),
+        ("#   subjects: [workload]",
+         "#   subjects: [pod]", ["line 8: unknown subject `pod`; use one of call, resource, workload"]),
+        ("#   subjects: [workload]",
+         "#   subjects: []", ["line 8: custom.subjects is missing or empty; name at least one"]),
         ("#   needs: []", "#   needs: [user, clock]", [
             "line 9: unknown need `clock`; use one of identity, namespace, now, object, old, user, facts.<source>"
         ]),
@@ -176,7 +185,8 @@ def test_the_policies_of_this_repository_load() -> None:
             "line 6: the id `test-1` is not like `GPU-001`; use capitals, a hyphen and three digits"
         ]),
         ("#   id: TEST-001", "#   owner: me", [
-            "line 6: unknown key `custom.owner`; known are controls, id, needs, parameters, remediation, severity, subjects",
+            "line 6: unknown key `custom.owner`; known are "
+            "controls, id, needs, parameters, remediation, severity, subjects",
             "line 5: custom.id is missing; write `id: ...`",
         ]),
         ("#   remediation: Change it.", "#   controls: [SC-6]\n#   remediation: x", [
@@ -195,11 +205,13 @@ def test_the_policies_of_this_repository_load() -> None:
             "line 10: `2026-01-01` is no JSON value; quote it"
         ]),
         ("# METADATA\n", "", ["line 10: has no METADATA comment before its package; write one with `scope: package`"]),
-        ("# METADATA\n", "# METADATA\n# METADATA\n", ["line 12: has two METADATA comments before its package; keep one"]),
+        ("# METADATA\n",
+         "# METADATA\n# METADATA\n", ["line 12: has two METADATA comments before its package; keep one"]),
         ("package policies.test.sample", "package policies.test.other", [
             "line 11: package policies.test.other is not that of its folder; write `package policies.test.sample`"
         ]),
-        ("package policies.test.sample", "", ["line 1: does not begin with a package; write `package policies.<area>.<policy>`"]),
+        ("package policies.test.sample",
+         "", ["line 1: does not begin with a package; write `package policies.<area>.<policy>`"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_at_its_line(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
@@ -213,7 +225,8 @@ def test_what_is_wrong_is_named_at_its_line(tmp_path: Path, old: str, new: str, 
     ("schema", "expected"),
     [
         ("{type: integer, default: x}", 'the default of `limit` fails its own schema: "x" is not of type "integer"'),
-        ("{type: integer, minimun: 3}", "the schema of `limit` has the unknown keyword `minimun`; correct or remove it"),
+        ("{type: integer, minimun: 3}",
+         "the schema of `limit` has the unknown keyword `minimun`; correct or remove it"),
         ("{minimum: 3}", "the parameter `limit` has no JSON Schema with a type; write `{type: integer}`, say"),
         ("{type: array, items: {type: string, patern: a}}",
          "the schema of `limit` has the unknown keyword `patern`; correct or remove it"),

@@ -64,7 +64,7 @@ def test_everything_can_come_from_the_environment() -> None:
 def test_variables_that_kubernetes_sets_for_a_service_are_left_alone() -> None:
     environ = {"PRATIQUE_PORT": "tcp://10.0.0.1:443", "PRATIQUE_SERVICE_HOST": "10.0.0.1", "PRATIQUE_LISTEN": ""}
 
-    assert read_settings(file=None, environ=environ, flags=_REQUIRED).listen == Listen("0.0.0.0", 8443)
+    assert read_settings(file=None, environ=environ, flags=_REQUIRED).listen.port == 8443
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"a: 1\n\tb: 2\n", "line 2: found character '\\t' that cannot start any token"),
+        (b"a: 1\n\tb: 2\n", "line 2: found a tab character that violates indentation"),
         (b"- engine\n", "line 1: the settings are one document of `name: value` lines"),
         (b"engine: opa\n---\nengine: opa\n", "line 3: the settings are one document of `name: value` lines"),
         (b"engine: opa\nengine: opa\n", "line 2: the key 'engine' is there twice, first at line 1; keep one"),
@@ -184,7 +184,7 @@ def test_plain_http_is_for_loopback_only() -> None:
     flags = {name: _REQUIRED[name] for name in ("policies", "config", "state")} | {"unsafe_plain_http": "true"}
 
     with pytest.raises(
-        ConfigError, match="unsafe_plain_http is for loopback only, and listen is 0.0.0.0:8443; use TLS"
+        ConfigError, match=r"unsafe_plain_http is for loopback only, and listen is 0\.0\.0\.0:8443; use TLS"
     ):
         read_settings(file=None, environ={}, flags=flags)
 

@@ -33,12 +33,15 @@
 package policies.workload.health_checks
 
 import data.lib.containers
-import data.lib.values
 
 violations contains {"message": message, "path": path} if {
-	some container in _serving
+	not _kind in input.parameters.batch_kinds
+	some pod in input.subject.pods
+	not _runs_to_completion(pod)
+	some container in pod.containers
+	_serves(container)
 	some probe in input.parameters.probes
-	not _has_handler(object.get(container, probe, null))
+	not _has_handler(container, probe)
 	message := concat(" ", [
 		containers.described(container),
 		"has ports and",
@@ -49,11 +52,7 @@ violations contains {"message": message, "path": path} if {
 	path := concat("/", [container.path, probe])
 }
 
-_serving contains container if {
-	not _kind in input.parameters.batch_kinds
-	some pod in input.subject.pods
-	not _runs_to_completion(pod)
-	some container in pod.containers
+_serves(container) if {
 	object.get(container, "role", "main") == "main"
 	not object.get(container, "ports", null) in {null, []}
 }
@@ -66,9 +65,9 @@ _runs_to_completion(pod) if {
 	object.get(pod, "restartPolicy", "Always") in {"Never", "OnFailure"}
 }
 
-_has_handler(probe) if {
+_has_handler(container, probe) if {
 	some handler in ["exec", "grpc", "httpGet", "tcpSocket"]
-	is_object(object.get(values.as_object(probe), handler, null))
+	is_object(container[probe][handler])
 }
 
 _probe_found(value) := "no" if is_null(value)

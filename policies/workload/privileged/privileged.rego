@@ -26,8 +26,10 @@ import data.lib.containers
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
-	some container in _containers
-	some value in _refused(container)
+	some pod in input.subject.pods
+	some container in pod.containers
+	value := object.get(_context(container), "privileged", false)
+	not value in {false, null}
 	message := concat("", [
 		containers.described(container),
 		" sets securityContext.privileged to ",
@@ -38,7 +40,8 @@ violations contains {"message": message, "path": path} if {
 }
 
 violations contains {"message": message, "path": path} if {
-	some container in _containers
+	some pod in input.subject.pods
+	some container in pod.containers
 	context := object.get(container, "securityContext", null)
 	not is_null(context)
 	not is_object(context)
@@ -52,19 +55,10 @@ violations contains {"message": message, "path": path} if {
 }
 
 patches contains {"op": "replace", "path": path, "value": false} if {
-	some container in _containers
-	count(_refused(container)) > 0
+	some pod in input.subject.pods
+	some container in pod.containers
+	not object.get(_context(container), "privileged", false) in {false, null}
 	path := concat("", [container.path, "/securityContext/privileged"])
 }
 
-_containers contains container if {
-	some pod in input.subject.pods
-	some container in pod.containers
-}
-
-# The value of `privileged`, in a set, unless it is harmless: false, null or missing.
-_refused(container) := {value |
-	context := values.as_object(object.get(container, "securityContext", {}))
-	value := object.get(context, "privileged", false)
-	not value in {false, null}
-}
+_context(container) := values.as_object(object.get(container, "securityContext", {}))

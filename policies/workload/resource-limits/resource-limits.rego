@@ -31,11 +31,12 @@ import data.lib.containers
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
-	some container in _limited
-	_readable(container)
-	some resource in _required
+	some pod in input.subject.pods
+	some container in pod.containers
+	object.get(container, "role", "main") != "ephemeral"
+	some resource in input.parameters.resources
+	not _is_limited(container, resource)
 	limit := object.get(_limits(container), resource, null)
-	not _counts(limit)
 	message := concat(" ", [
 		containers.described(container),
 		_limit_found(resource, limit),
@@ -45,48 +46,24 @@ violations contains {"message": message, "path": path} if {
 	path := concat("/", [container.path, "resources/limits", values.pointer_token(resource)])
 }
 
-violations contains {"message": message, "path": path} if {
-	some container in _limited
-	not _readable(container)
-	message := concat(" ", [
-		containers.described(container),
-		"has resource limits that are not an object; required are limits of",
-		concat(" and ", _required),
-	])
-	path := concat("/", [container.path, "resources"])
-}
-
-_required := input.parameters.resources
-
-_limited contains container if {
-	some pod in input.subject.pods
-	some container in pod.containers
-	object.get(container, "role", "main") != "ephemeral"
-}
-
-# Missing and null are readable: they are no limit at all.
-_readable(container) if {
-	resources := object.get(container, "resources", null)
-	_object_or_null(resources)
-	_object_or_null(object.get(values.as_object(resources), "limits", null))
-}
-
-_object_or_null(value) if is_object(value)
-
-_object_or_null(value) if is_null(value)
-
+# What is not an object limits nothing.
 _limits(container) := values.as_object(object.get(values.as_object(object.get(container, "resources", {})), "limits", {}))
 
-# Whether a limit is a quantity (apimachinery, resource.Quantity) that is more than zero.
-_counts(limit) if {
+# Whether there is a limit and it is more than zero: a number, or a quantity (apimachinery, resource.Quantity) of which a
+# digit before or behind the point is not 0.
+_is_limited(container, resource) if {
+	limit := container.resources.limits[resource]
 	is_number(limit)
 	limit > 0
 }
 
-_counts(limit) if {
+_is_limited(container, resource) if {
+	limit := container.resources.limits[resource]
 	is_string(limit)
-	regex.match("^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$", limit)
-	not regex.match("^[+]?[0.]+([a-zA-Z].*)?$", limit)
+	regex.match(
+		"^[+]?([0-9]*[1-9][0-9]*([.][0-9]*)?|[0-9]*[.][0-9]*[1-9][0-9]*)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$",
+		limit,
+	)
 }
 
 _limit_found(resource, limit) := concat("", ["has no ", resource, " limit;"]) if is_null(limit)

@@ -1,0 +1,1 @@
+"""The command line: `__main__.py` and one file per verb."""

@@ -1,0 +1,116 @@
+"""`pratique policy`: what the policies of a bundle demand, from their own METADATA."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+import orjson
+
+from pratique.errors import InputError
+from pratique.policy import PolicyMetadata, PolicySet
+from pratiquectl.__main__ import EXIT_DONE, Subparsers
+from pratiquectl.options import add_policies, policies_path, terminal_width
+from reports.columns import write_table
+from reports.text import visible
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the verb's parser."""
+    parser = subparsers.add_parser(
+        "policy",
+        help="list policies, or show one",
+        description="List the policies of a bundle, or show one: parameters, fix, controls.",
+        epilog="Example: pratique policy show GPU-001",
+        allow_abbrev=False,
+    )
+    what = parser.add_subparsers(title="what", dest="what", metavar="list|show", required=True)
+    listed = what.add_parser("list", help="all of them", epilog="Example: pratique policy list", allow_abbrev=False)
+    shown = what.add_parser(
+        "show", help="one of them", epilog="Example: pratique policy show gpu/limit -o json", allow_abbrev=False
+    )
+    shown.add_argument("policy", metavar="NAME_OR_ID")
+    for each in (listed, shown):
+        add_policies(each)
+        each.add_argument("-o", "--output", default="table", choices=("table", "json"), help="format (default: table)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is asked for.
+
+    Raises:
+        PolicyError: the bundle cannot be loaded. InputError: there is no such policy in it.
+    """
+    policies = PolicySet.load(policies_path(args))
+    if args.what == "list":
+        ordered = sorted(policies.policies.values(), key=lambda policy: policy.name)
+        if args.output == "json":
+            _write_json({"bundle_digest": policies.digest, "policies": [_document(policy) for policy in ordered]})
+        else:
+            rows = [
+                [each.id, each.name, each.severity.value, " ".join(sorted(each.subjects)), each.title]
+                for each in ordered
+            ]
+            columns = ("id", "name", "severity", "judges", "title")
+            write_table(rows, sys.stdout, columns=columns, terminal=terminal_width(), whole=("id", "name"))
+        return EXIT_DONE
+    policy = _find(policies, args.policy)
+    if args.output == "json":
+        _write_json(_document(policy))
+    else:
+        print(_text(policy))
+    return EXIT_DONE
+
+
+def _find(policies: PolicySet, wanted: str) -> PolicyMetadata:
+    for policy in policies.policies.values():
+        if wanted in (policy.name, policy.id) or wanted.upper() == policy.id:
+            return policy
+    known = ", ".join(f"{policy.id} ({policy.name})" for policy in policies.policies.values())
+    raise InputError(f"there is no policy {wanted!r} in this bundle; it has: {known}")
+
+
+def _write_json(value: Any) -> None:
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def _document(policy: PolicyMetadata) -> dict[str, Any]:
+    return {
+        "id": policy.id,
+        "name": policy.name,
+        "title": policy.title,
+        "description": policy.description,
+        "severity": policy.severity,
+        "subjects": sorted(policy.subjects),
+        "needs": sorted(policy.needs),
+        "parameters": policy.parameters,
+        "remediation": policy.remediation,
+        "controls": policy.controls,
+        "references": policy.references,
+        "file": policy.file,
+    }
+
+
+def _text(policy: PolicyMetadata) -> str:
+    lines = [
+        f"{policy.id} {policy.name} ({policy.severity})",
+        policy.title,
+        "",
+        policy.description,
+        "",
+        f"judges      {', '.join(sorted(policy.subjects))}",
+        f"needs       {', '.join(sorted(policy.needs)) or 'nothing beside the object'}",
+        f"fix         {policy.remediation}",
+    ]
+    lines += [f"control     {framework}: {', '.join(ids)}" for framework, ids in sorted(policy.controls.items())]
+    lines += [f"reference   {reference}" for reference in policy.references]
+    lines.append(f"file        {policy.file}")
+    if policy.parameters:
+        lines += ["", "Parameters"]
+    for name, schema in policy.parameters.items():
+        rest = {key: value for key, value in schema.items() if key != "description"}
+        lines.append(f"  {name}  {orjson.dumps(rest).decode()}")
+        if description := schema.get("description"):
+            lines.append(f"      {description}")
+    return "\n".join(visible(line, limit=4000) for line in lines)

@@ -1,0 +1,551 @@
+"""regopy's worker processes: right answers, and an error, never an answer, for everything that regopy gets wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from evaluators.regopy import RegopyEvaluator, raw_strings
+from evaluators.regopy_worker import QUOTE
+from pratique.errors import EvaluationError, RuleError
+from pratique.evaluator import PolicyResult
+from pratique.policy import PolicySet
+from tests.evaluators.bundle import soon
+from tests.support.bundles import ROOT, bundle
+
+RECOVERY_SECONDS = 2.0
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Both event loops: uvicorn uses uvloop where it can."""
+    return uvloop.run if request.param == "uvloop" else asyncio.run
+
+
+def violation(value: str, *conditions: str) -> str:
+    """A policy whose one message is the value of a Rego expression."""
+    body = "".join(f"\t{line}\n" for line in (*conditions, f"message := {value}"))
+    return f'violations contains {{"message": message, "path": "/spec"}} if {{\n{body}}}\n'
+
+
+def document(subject: Any = None, *policies: str, **parameters: Any) -> bytes:
+    asked = policies or ("test/sample",)
+    return json.dumps({"policies": asked, "subject": subject, "parameters": parameters}, ensure_ascii=False).encode()
+
+
+@asynccontextmanager
+async def started(policies: PolicySet, *, workers: int = 1, **options: Any) -> AsyncIterator[RegopyEvaluator]:
+    evaluator = RegopyEvaluator(workers=workers, **options)
+    await evaluator.load(policies)
+    pids = evaluator.worker_pids
+    assert len(pids) == workers
+    try:
+        yield evaluator
+    finally:
+        pids |= evaluator.worker_pids
+        await evaluator.close()
+        assert not [pid for pid in pids if _runs(pid)]
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def messages(
+    evaluator: RegopyEvaluator, subject: Any = None, *, seconds: float = 5, **parameters: Any
+) -> list[str]:
+    [results] = await evaluator.evaluate([document(subject, **parameters)], deadline=soon(seconds))
+    return [finding["message"] for finding in results.by_policy["test/sample"].violations]
+
+
+def said(policies: PolicySet, subject: Any = None, **parameters: Any) -> list[str]:
+    """The messages of the one policy, from a fresh engine."""
+
+    async def act() -> list[str]:
+        async with started(policies) as evaluator:
+            return await messages(evaluator, subject, **parameters)
+
+    return asyncio.run(act())
+
+
+# Answers.
+
+
+def test_whole_findings_in_opas_order(tmp_path: Path, run: Run) -> None:
+    body = """violations contains {"message": message, "path": path} if {
+	some index, name in input.subject.names
+	message := sprintf("%s is above %d", [name, input.parameters.limit])
+	path := sprintf("/names/%d", [index])
+}
+
+patches contains {"op": "replace", "path": "/limit", "value": {"max": [1, 2.5, null, true]}} if input.subject.names
+"""
+    policies = bundle(tmp_path, body)
+
+    async def act() -> None:
+        async with started(policies) as evaluator:
+            asked = [document({"names": ["b", "a"]}, limit=3), document({}, limit=3)]
+            loud, quiet = await evaluator.evaluate(asked, deadline=soon(5))
+            assert evaluator.name == "regopy"
+            assert evaluator.version == "1.5.2"
+        assert loud.bundle_digest == quiet.bundle_digest == policies.digest
+        assert loud.by_policy == {
+            "test/sample": PolicyResult(
+                violations=[
+                    {"message": "a is above 3", "path": "/names/1"},
+                    {"message": "b is above 3", "path": "/names/0"},
+                ],
+                patches=[{"op": "replace", "path": "/limit", "value": {"max": [1, 2.5, None, True]}}],
+            )
+        }
+        assert quiet.by_policy == {"test/sample": PolicyResult(violations=[], patches=[])}
+
+    run(act())
+
+
+TEXTS = [
+    "plain", 'a "quoted" word', '"quoted"', '"', "back\\slash", "\\.", "\\n", "C:\\", "a\nb\tc",
+    "\x01\x7f", "é € 😀", "\u2028",
+    '{"a": ["b\\n"]}', "%d %s", "`", "{{x}}", "", " ",
+]  # fmt: skip
+
+
+def test_every_text_comes_back_as_it_went_in(tmp_path: Path) -> None:
+    body = violation("sprintf(`%s`, [text])", "some text in input.subject", "count(text) == input.parameters.length")
+
+    async def act() -> None:
+        async with started(bundle(tmp_path, body)) as evaluator:
+            for text in filter(None, TEXTS):
+                assert await messages(evaluator, [text], length=len(text)) == [text]
+                assert await messages(evaluator, [text], length=len(text) + 1) == []
+
+    asyncio.run(act())
+
+
+def test_a_text_in_a_policy_is_the_same_text(tmp_path: Path) -> None:
+    tests = [f"\tinput.subject.texts[{index}] == {json.dumps(text)}" for index, text in enumerate(TEXTS)]
+    tests += [f"\tinput.subject.texts[{index}] == `{text}`" for index, text in enumerate(TEXTS) if "`" not in text]
+    body = 'violations contains {"message": "all are equal", "path": ""} if {\n' + "\n".join(tests) + "\n}\n"
+    assert said(bundle(tmp_path, body), {"texts": TEXTS}) == ["all are equal"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("^a\\.b$", "a.b", True),
+        ("^a\\.b$", "axb", False),
+        ("^\\d+$", "42", True),
+        ('^"\\s"$', '"\n"', True),
+        ("\\\\", "\\", True),
+    ],
+)
+def test_a_pattern_means_the_same_in_the_policy_and_in_a_parameter(
+    tmp_path: Path, pattern: str, text: str, expected: bool
+) -> None:
+    body = (
+        violation('"literal"', f"regex.match(`{pattern}`, input.subject.text)")
+        + violation('"escaped"', f"regex.match({json.dumps(pattern)}, input.subject.text)")
+        + violation('"parameter"', "regex.match(input.parameters.pattern, input.subject.text)")
+        + violation('"variable"', f"pattern := `{pattern}`", "regex.match(pattern, input.subject.text)")
+    )
+    found = said(bundle(tmp_path, body), {"text": text}, pattern=pattern)
+    assert found == (["escaped", "literal", "parameter", "variable"] if expected else [])
+
+
+def test_string_literals_are_rewritten_on_their_own_line() -> None:
+    assert raw_strings('x := "a\\nb"\ny := "\\u00e9"\nz := `q"`\n') == (
+        f'x := base64.decode("YQpi")\ny := "é"\nz := "q{QUOTE}"\n'
+    )
+    assert raw_strings('p := regex.match(`^\\."`, x)') == f'p := regex.match("^\\\\.{QUOTE}", x)'
+    assert raw_strings("p := regex.replace(x, f(y, z), `b`)") == (
+        r'p := regex.replace(x, replace(f(y, z), substring("\\", 0, 1), "\\"), "b")'
+    )
+
+
+def test_data_documents_are_read(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text('names: ["plain", "a \\"quote\\""]\n', encoding="utf-8")
+    body = violation("sprintf(`%s`, [name])", "some name in data.names")
+    assert said(bundle(tmp_path, body), {}) == ['a "quote"', "plain"]
+
+
+# What regopy gets wrong is an error: at load ...
+
+
+def load_error(policies: PolicySet) -> str:
+    async def act() -> str:
+        evaluator = RegopyEvaluator(workers=1)
+        with pytest.raises(EvaluationError) as caught:
+            await evaluator.load(policies)
+        assert evaluator.worker_pids == frozenset()
+        await evaluator.close()
+        return str(caught.value)
+
+    return asyncio.run(act())
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["count(input.subject.xs[_]) > 1", "count([k | some k, v in input.subject]) > 0", "x :="],
+)  # fmt: skip
+def test_what_regopy_does_not_compile_is_a_load_error(tmp_path: Path, condition: str) -> None:
+    assert load_error(bundle(tmp_path, violation('"m"', condition))).startswith("regopy: ")
+
+
+def test_data_that_regopy_cannot_hold_is_a_load_error(tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text('{"pattern": "a\\\\.b"}', encoding="utf-8")
+    assert load_error(bundle(tmp_path, violation('"m"'))) == (
+        "regopy cannot hold data with backslashes or control characters; write them into the policy"
+    )
+
+
+# ... or when a document is judged: never an empty result.
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        'sprintf("%d", [input.subject.text])',  # a built-in that fails
+        'sprintf("%s and %s", ["one"])',  # ok() is False and the result empty
+        'sprintf("%b", [5])',  # an error node in place of the message
+        "regex.match(`(?i)a`, input.subject.text)",
+        "to_number(input.subject.text)",
+        "json.unmarshal(input.subject.text)",  # prints its error to stdout, which is the pipe
+        "count(1)",
+        "5",
+        "{1, 2}",
+        '""',
+    ],
+)
+def test_a_failing_rule_is_an_error_and_the_worker_goes_on(tmp_path: Path, value: str) -> None:
+    body = violation(value, 'input.subject.kind == "Bad"') + violation('"fine"', 'input.subject.kind == "Good"')
+
+    async def act() -> None:
+        async with started(bundle(tmp_path, body)) as evaluator:
+            pids = evaluator.worker_pids
+            for _ in range(2):
+                with pytest.raises(EvaluationError):
+                    await messages(evaluator, {"kind": "Bad", "text": "{x"})
+                assert await messages(evaluator, {"kind": "Good"}) == ["fine"]
+            assert evaluator.worker_pids == pids
+            assert evaluator.restarts == 0
+
+    asyncio.run(act())
+
+
+def test_an_undefined_policy_is_an_error(tmp_path: Path) -> None:
+    policies = bundle(tmp_path, 'violations := {"m"} if input.subject.kind == "Pod"\n')
+
+    async def act() -> None:
+        async with started(policies) as evaluator:
+            for subject, asked in ((None, "test/sample"), ({"kind": "Pod"}, "test/sample"), (None, "test/unknown")):
+                with pytest.raises(EvaluationError, match=f"policy {asked}: "):
+                    await evaluator.evaluate([document(subject, asked)], deadline=soon(5))
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (b'{"policies": ["test/sample"], "subject": 9223372036854775808}', "a number beyond 64 bits"),
+        (b'{"policies": ["test/sample"], "subject": "a\\u0000b"}', "the character U\\+0000"),
+        ('{"policies": ["test/sample"], "subject": "\ue022"}'.encode(), "the character U\\+E022"),
+        (b'{"policies": ["test/sample"], "subject": "\\ue022"}', "the character U\\+E022"),
+        (b'{"policies": ["test/sample"], "subject": "\\ud800"}', "not JSON"),
+        (b'{"policies": ["test/sample"], "subject": ' + b"[" * 400 + b"]" * 400 + b"}", "recursion"),
+        (b'{"policies": ["test/sample"]', "not JSON"),
+        (b'{"subject": 1}', "not JSON that names its policies"),
+        (b'{"policies": "test/sample"}', "not a list of names"),
+    ],
+    ids=range(9),
+)  # fmt: skip
+def test_a_document_that_regopy_cannot_be_given_is_an_error(tmp_path: Path, asked: bytes, expected: str) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, violation('"m"', "input.subject != 1"))) as evaluator:
+            with pytest.raises(EvaluationError, match=expected):
+                await evaluator.evaluate([asked], deadline=soon(5))
+            assert await messages(evaluator, 2) == ["m"]
+            assert evaluator.restarts == 0
+
+    asyncio.run(act())
+
+
+# Processes.
+
+
+async def recovered(evaluator: RegopyEvaluator) -> None:
+    """Wait until the engine answers, and fail when that takes longer than it may."""
+    deadline = soon(RECOVERY_SECONDS)
+    while True:
+        try:
+            assert await messages(evaluator, {}, seconds=RECOVERY_SECONDS) == ["quick"]
+            return
+        except EvaluationError:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+
+SLOW = violation(
+    '"slow"',
+    "input.subject.slow",
+    "count({[i, j] | some i in numbers.range(1, 3000); some j in numbers.range(1, 3000)}) > 0",
+)
+SLOW_OR_QUICK = SLOW + violation('"quick"', "not input.subject.slow")
+
+
+def test_a_hang_ends_at_the_deadline_and_service_comes_back(tmp_path: Path, run: Run) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
+            [hung] = evaluator.worker_pids
+            before = time.monotonic()
+            with pytest.raises(EvaluationError, match="did not answer before the deadline, and was killed"):
+                await messages(evaluator, {"slow": True}, seconds=0.3)
+            assert time.monotonic() - before < 0.6
+            assert await messages(evaluator, {}, seconds=RECOVERY_SECONDS) == ["quick"]
+            assert evaluator.restarts == 1
+            assert not _runs(hung)
+
+    run(act())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_crash_in_mid_request_is_an_error_and_service_comes_back(tmp_path: Path, number: int, run: Run) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
+            [pid] = evaluator.worker_pids
+            asked = asyncio.create_task(messages(evaluator, {"slow": True}, seconds=20))
+            await asyncio.sleep(0.2)
+            os.kill(pid, number)
+            with pytest.raises(EvaluationError, match="a worker died while it evaluated"):
+                await asked
+            assert await messages(evaluator, {}, seconds=RECOVERY_SECONDS) == ["quick"]
+            assert evaluator.restarts == 1
+
+    run(act())
+
+
+def test_workers_killed_while_idle_and_under_load_lose_no_verdict(tmp_path: Path, run: Run) -> None:
+    """Each request is answered rightly or with an error, and what comes 2 s after the last kill is answered."""
+
+    async def act() -> None:
+        async with started(bundle(tmp_path, SLOW_OR_QUICK), workers=2) as evaluator:
+            for pid in evaluator.worker_pids:
+                os.kill(pid, signal.SIGKILL)
+            await recovered(evaluator)
+
+            requests = [asyncio.create_task(messages(evaluator, {}, seconds=10)) for _ in range(400)]
+            for _ in range(4):
+                await asyncio.sleep(0.05)
+                os.kill(next(iter(evaluator.worker_pids)), signal.SIGKILL)
+            answers = await asyncio.gather(*requests, return_exceptions=True)
+            assert [
+                answer for answer in answers if answer != ["quick"] and not isinstance(answer, EvaluationError)
+            ] == []
+            assert sum(answer == ["quick"] for answer in answers) >= 390
+            await recovered(evaluator)
+
+    run(act())
+
+
+def test_a_stopped_worker_is_a_hang(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
+            [pid] = evaluator.worker_pids
+            os.kill(pid, signal.SIGSTOP)
+            with pytest.raises(EvaluationError, match="killed"):
+                await messages(evaluator, {}, seconds=0.2)
+            assert await messages(evaluator, {}, seconds=RECOVERY_SECONDS) == ["quick"]
+
+    asyncio.run(act())
+
+
+def test_a_request_waits_for_a_free_worker_up_to_its_deadline(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
+            first = asyncio.create_task(messages(evaluator, {"slow": True}, seconds=0.6))
+            await asyncio.sleep(0.05)
+            with pytest.raises(EvaluationError, match="no worker became free before the deadline"):
+                await messages(evaluator, {}, seconds=0.2)
+            assert await messages(evaluator, {}, seconds=5) == ["quick"]
+            with pytest.raises(EvaluationError, match="did not answer"):
+                await first
+
+    asyncio.run(act())
+
+
+def test_an_answer_is_never_given_to_another_request(tmp_path: Path) -> None:
+    """A request cancelled in mid-answer takes its worker with it."""
+
+    async def act() -> None:
+        async with started(bundle(tmp_path, violation("sprintf(`%d`, [input.subject])")), workers=2) as evaluator:
+            for round_ in range(30):
+                cancelled = asyncio.create_task(messages(evaluator, -1))
+                await asyncio.sleep(0.0005 * (round_ % 5))
+                cancelled.cancel()
+                await asyncio.gather(cancelled, return_exceptions=True)
+                assert await messages(evaluator, round_) == [str(round_)]
+            answers = await asyncio.gather(*(messages(evaluator, number, seconds=20) for number in range(100)))
+            assert answers == [[str(number)] for number in range(100)]
+
+    asyncio.run(act())
+
+
+def test_a_worker_is_replaced_after_a_good_life(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, violation('"m"')), max_queries=3) as evaluator:
+            seen: set[int] = set()
+            for _ in range(9):
+                assert await messages(evaluator) == ["m"]
+                seen |= evaluator.worker_pids
+            assert len(seen) == 3
+            assert evaluator.restarts == 0
+
+    asyncio.run(act())
+
+
+def test_rubbish_on_the_pipe_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "rubbish.py"
+    script.write_text("import sys\nwhile True: sys.stdout.write('HTTP/1.1 200 OK'); sys.stdout.flush()\n")
+    monkeypatch.setattr("evaluators.regopy.WORKER", script)
+    assert load_error(bundle(tmp_path, violation('"m"'))) == "regopy: a worker's answer is malformed"
+    script.write_text("raise SystemExit(3)\n")
+    assert load_error(bundle(tmp_path, violation('"m"'))) == "regopy: a worker died while it evaluated"
+
+
+def test_it_is_loaded_once_and_closed_for_good(tmp_path: Path) -> None:
+    policies = bundle(tmp_path, violation('"m"'))
+
+    async def act() -> None:
+        async with started(policies) as evaluator:
+            with pytest.raises(EvaluationError, match="a changed bundle is a new evaluator"):
+                await evaluator.load(policies)
+            await evaluator.close()
+            with pytest.raises(EvaluationError, match="not running"):
+                await messages(evaluator)
+            await evaluator.close()
+
+    asyncio.run(act())
+
+
+def test_close_finishes_what_is_in_flight(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, violation('"m"'))) as evaluator:
+            requests = [asyncio.create_task(messages(evaluator)) for _ in range(20)]
+            await asyncio.sleep(0)
+            await evaluator.close()
+            assert await asyncio.gather(*requests) == [["m"]] * 20
+
+    asyncio.run(act())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG and /proc are Linux's")
+def test_no_worker_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
+    bundle(tmp_path, SLOW_OR_QUICK)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(f"""
+            import asyncio, time
+            from pathlib import Path
+            from evaluators.regopy import RegopyEvaluator
+            from pratique.policy import PolicySet
+
+            async def main():
+                evaluator = RegopyEvaluator(workers=2)
+                await evaluator.load(PolicySet.load(Path({str(tmp_path)!r})))
+                print(*evaluator.worker_pids, flush=True)
+                slow = b'{{"policies": ["test/sample"], "subject": {{"slow": true}}}}'
+                await evaluator.evaluate([slow], deadline=time.monotonic() + 60)
+
+            asyncio.run(main())
+        """)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert parent.stdout is not None
+    with parent:
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(pids) == 2
+        assert all(_runs(pid) for pid in pids)
+        time.sleep(0.2)  # one is busy then, and does not read its stdin
+        parent.kill()
+    gone = time.monotonic() + 2
+    while any(_runs(pid) for pid in pids) and time.monotonic() < gone:
+        time.sleep(0.02)
+    assert [pid for pid in pids if _runs(pid)] == []
+
+
+def test_a_worker_is_small(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with started(PolicySet.load(ROOT / "policies")) as evaluator:
+            [pid] = evaluator.worker_pids
+            status = Path(f"/proc/{pid}/status").read_text()
+            kilobytes = int(status.partition("VmRSS:")[2].split()[0])
+            assert kilobytes < 60_000
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "_above == 0 with input.subject.xs as [1]",
+        "not _above_is(1) with input.subject.xs as [1]",
+        'not _named(input.subject.xs[0]) with input.subject as {"xs": [1]}',
+    ],
+)
+def test_with_is_right_or_an_error(tmp_path: Path, condition: str) -> None:
+    """The gate refuses `with`; should one slip through, neither a crash nor a wrong answer may pass for consent."""
+    body = f"""_above := count([x | some x in input.subject.xs; x > 1])
+
+_above_is(n) if n == _above
+
+_named(x) if {{
+	some y in [z | z := x]
+	y > 1
+}}
+
+{violation('"m"', condition)}"""
+    with contextlib.suppress(EvaluationError):
+        assert said(bundle(tmp_path, body), {"xs": [2]}) == ["m"]
+
+
+def test_modules_of_the_same_digest_answer_for_that_digest_only(tmp_path: Path) -> None:
+    policies = bundle(tmp_path, violation('"m"'))
+    other = PolicySet(digest="sha256:" + "0" * 64, modules=policies.modules, policies=policies.policies, data={})
+
+    async def act() -> None:
+        async with started(policies) as one, started(other) as two:
+            [first] = await one.evaluate([document()], deadline=soon(5))
+            [second] = await two.evaluate([document()], deadline=soon(5))
+            assert (first.bundle_digest, second.bundle_digest) == (policies.digest, other.digest)
+
+    asyncio.run(act())
+
+
+def test_a_rule_error_is_told_from_a_dead_engine(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, violation("to_number(input.subject)"))) as evaluator:
+            with pytest.raises(RuleError, match="regopy answered with an error"):
+                await messages(evaluator, "no number")
+
+    asyncio.run(act())

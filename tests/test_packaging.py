@@ -1,0 +1,42 @@
+"""The distribution holds our packages and nothing else, and nobody else provides a package of our names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_HATCH = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]
+PACKAGES = _HATCH["build"]["targets"]["wheel"]["packages"]
+
+
+def test_our_package_names_are_ours_alone() -> None:
+    distributions = packages_distributions()
+    assert {name: set(distributions.get(name, ())) - {"pratique"} for name in PACKAGES} == {
+        name: set() for name in PACKAGES
+    }
+
+
+def test_the_wheel_holds_the_packages_and_no_policies(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name.partition("/")[0] for name in archive.namelist()}
+    assert {name for name in names if not name.endswith(".dist-info")} == set(PACKAGES)
+    assert "evaluators/capabilities.json" in zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_locks_pin_hashes_and_name_no_host() -> None:
+    for lock in ("runtime.txt", "dev.txt"):
+        text = (ROOT / "requirements" / lock).read_text()
+        pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+        assert pins
+        assert all("==" in pin for pin in pins)
+        assert text.count("--hash=sha256:") >= len(pins)
+        assert "://" not in text
+        assert "--index" not in text

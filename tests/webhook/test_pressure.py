@@ -1,0 +1,208 @@
+"""More than one webhook takes: each review is answered, none is admitted for want of room, and nothing hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pratique.decision import Decision, Outcome
+from tests.support import workloads
+from tests.support.builders import encoded, review
+from tests.support.evaluators import DeafEvaluator, GatedEvaluator
+from tests.support.scripted import Rule, ScriptedEvaluator
+from tests.webhook.serving import Reply, Served, engine_of, read_answer
+from webhook.limits import Limits
+
+FAILS: Mapping[str, Rule] = {"gpu/limit": lambda document: [{"message": "too many GPUs", "path": "/spec"}]}
+PASSES: Mapping[str, Rule] = {"gpu/limit": lambda document: []}
+FULL = "reviews are being judged already, more at a time are not taken; retry"
+MIB = 2**20
+
+
+def pod_review(number: int = 0, *, padding: int = 0) -> bytes:
+    body = encoded(review(workloads.pod(f"pod-{number}", namespace="team-a"), uid=f"uid-{number}"))
+    return body + b" " * padding
+
+
+def head(length: int, *, path: bytes = b"/validate?timeout=5s") -> bytes:
+    return (
+        b"POST " + path + b" HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % length
+    )
+
+
+def test_400_violating_reviews_at_once_are_all_refused() -> None:
+    with (
+        Served.with_engine(engine_of(ScriptedEvaluator(FAILS)), limits=Limits(max_in_flight=8)) as webhook,
+        ThreadPoolExecutor(50) as pool,
+    ):
+        replies = list(pool.map(lambda number: webhook.post(pod_review(number)), range(400)))
+        assert [reply.response["uid"] for reply in replies] == [f"uid-{number}" for number in range(400)]
+        codes = {reply.response["status"]["code"] for reply in replies}
+        assert codes <= {403, 500}
+        assert 403 in codes
+        assert not any(reply.response["allowed"] for reply in replies)
+        assert len(webhook.rows.decisions) == sum(reply.response["status"]["code"] == 403 for reply in replies)
+
+
+def test_a_review_too_many_is_refused_at_once_and_by_its_uid() -> None:
+    evaluator = GatedEvaluator(PASSES)
+    with (
+        Served.with_engine(engine_of(evaluator), limits=Limits(max_in_flight=3)) as webhook,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        waiting = [pool.submit(webhook.post, pod_review(number)) for number in range(3)]
+        webhook.wait_until(lambda: evaluator.asked == 3)
+        response = webhook.judge(pod_review(9))
+        assert (response["uid"], response["allowed"], response["status"]) == (
+            "uid-9",
+            False,
+            {"code": 500, "reason": "InternalError", "message": f"3 {FULL}"},
+        )
+        assert webhook.metric("pratique_rejected_total", reason="in-flight") == 1
+        evaluator.open.set()
+        assert all(answer.result().response["allowed"] for answer in waiting)
+        assert webhook.judge(pod_review(9))["allowed"]
+
+
+def test_bodies_together_take_no_more_memory_than_granted() -> None:
+    evaluator = GatedEvaluator(PASSES)
+    limits = Limits(max_body_bytes=MIB, max_bodies_bytes=2 * MIB)
+    with Served.with_engine(engine_of(evaluator), limits=limits) as webhook, ThreadPoolExecutor(2) as pool:
+        large = MIB - len(pod_review())
+        waiting = [pool.submit(webhook.post, pod_review(number, padding=large - 100)) for number in range(2)]
+        webhook.wait_until(lambda: evaluator.asked == 2)
+        reply = webhook.post(pod_review(9, padding=MIB // 2))
+        assert (reply.status, reply.json["reason"]) == (429, "TooManyRequests")
+        assert reply.json["message"].endswith("more at a time are not taken; retry")
+        assert webhook.metric("pratique_rejected_total", reason="bytes") == 1
+        evaluator.open.set()
+        assert all(answer.result().response["allowed"] for answer in waiting)
+        webhook.wait_until(lambda: webhook.metric("pratique_reviews_bytes") == 0)
+        assert webhook.post(pod_review(9)).response["allowed"]
+
+
+def test_a_body_that_drips_in_is_given_up() -> None:
+    limits = Limits(read_seconds=0.3)
+    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES)), limits=limits) as webhook:
+        with webhook.connect() as connection:
+            connection.sendall(head(1000))
+            started = time.monotonic()
+            for _ in range(5):
+                connection.sendall(b"{")
+                time.sleep(0.02)
+            reply = read_answer(connection)
+            assert 0.25 < time.monotonic() - started < 5
+        assert (reply.status, reply.json["reason"], reply.headers["connection"]) == (408, "Timeout", "close")
+        assert webhook.metric("pratique_rejected_total", reason="read-timeout") == 1
+
+
+def test_a_body_that_never_comes_is_given_up() -> None:
+    limits = Limits(read_seconds=0.2)
+    with (
+        Served.with_engine(engine_of(ScriptedEvaluator(PASSES)), limits=limits) as webhook,
+        webhook.connect() as connection,
+    ):
+        connection.sendall(head(1000))
+        assert read_answer(connection).status == 408
+
+
+def test_slow_bodies_keep_nobody_else_waiting() -> None:
+    limits = Limits(max_in_flight=1)
+    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES)), limits=limits) as webhook:
+        slow = [webhook.connect() for _ in range(5)]
+        for connection in slow:
+            connection.sendall(head(1000) + b"{")
+        webhook.wait_until(lambda: webhook.metric("pratique_reviews_in_flight") == 5)
+        assert webhook.judge(pod_review())["allowed"]
+        for connection in slow:
+            connection.close()
+        webhook.wait_until(lambda: webhook.metric("pratique_rejected_total", reason="disconnect") == 5)
+        webhook.wait_until(lambda: webhook.metric("pratique_reviews_in_flight") == 0)
+        assert webhook.metric("pratique_reviews_bytes") == 0
+
+
+def test_a_client_that_leaves_before_the_answer_loses_no_record() -> None:
+    evaluator = GatedEvaluator(FAILS)
+    with Served.with_engine(engine_of(evaluator)) as webhook:
+        body = pod_review(7)
+        connection = webhook.connect()
+        connection.sendall(head(len(body)) + body)
+        webhook.wait_until(lambda: evaluator.asked == 1)
+        connection.close()
+        evaluator.open.set()
+        webhook.wait_until(lambda: webhook.rows.decisions)
+        (decision,) = webhook.rows.decisions
+        assert (decision.subject.name, decision.outcome) == ("pod-7", Outcome.DENIED)
+        assert webhook.judge(pod_review())["status"]["code"] == 403
+
+
+def test_a_client_that_leaves_in_the_middle_is_not_judged() -> None:
+    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES))) as webhook:
+        body = pod_review()
+        connection = webhook.connect()
+        connection.sendall(head(len(body)) + body[:-1])
+        webhook.wait_until(lambda: webhook.metric("pratique_reviews_in_flight") == 1)
+        connection.close()
+        webhook.wait_until(lambda: webhook.metric("pratique_rejected_total", reason="disconnect") == 1)
+        assert webhook.rows.decisions == []
+
+
+def test_the_time_that_the_body_took_counts() -> None:
+    with (
+        Served.with_engine(engine_of(DeafEvaluator(PASSES))) as webhook,
+        webhook.connect() as connection,
+    ):
+        body = pod_review()
+        started = time.monotonic()
+        connection.sendall(head(len(body), path=b"/validate?timeout=1s") + body[:100])
+        time.sleep(0.5)
+        connection.sendall(body[100:])
+        assert read_answer(connection).response["status"]["code"] == 500
+        assert time.monotonic() - started < 1
+
+
+class _StuckLedger:
+    """Never commits."""
+
+    async def record(self, decision: Decision) -> None:
+        await asyncio.Event().wait()
+
+
+def test_a_ledger_that_never_commits_is_refused_within_the_timeout() -> None:
+    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES)), recorder=_StuckLedger()) as webhook:
+        started = time.monotonic()
+        response = webhook.judge(pod_review(), path="/validate?timeout=1s")
+        assert time.monotonic() - started < 1
+        assert (response["allowed"], response["status"]["code"]) == (False, 500)
+
+
+def test_a_shutdown_finishes_what_was_accepted() -> None:
+    evaluator = GatedEvaluator(FAILS)
+    with (
+        Served.with_engine(engine_of(evaluator)) as webhook,
+        ThreadPoolExecutor(20) as pool,
+    ):
+        answers = [pool.submit(webhook.post, pod_review(number)) for number in range(20)]
+        webhook.wait_until(lambda: evaluator.asked == 20)
+        webhook.app.drain()
+        webhook.server.should_exit = True
+        time.sleep(0.2)
+        evaluator.open.set()
+        replies: list[Reply] = [answer.result() for answer in answers]
+        assert [reply.response["status"]["code"] for reply in replies] == [403] * 20
+        assert len(webhook.rows.decisions) == 20
+
+
+@pytest.mark.parametrize("junk", ["{},", "[],"])
+def test_a_review_that_is_large_in_memory_is_judged_and_let_go(junk: str) -> None:
+    document = review(workloads.pod("large", namespace="team-a"))
+    document["request"]["object"]["junk"] = json.loads("[" + (junk * (MIB // 2))[:-1] + "]")
+    with Served.with_engine(engine_of(ScriptedEvaluator(FAILS))) as webhook:
+        assert webhook.judge(encoded(document))["status"]["code"] == 403
+        assert webhook.metric("pratique_reviews_bytes") == 0

@@ -1,0 +1,1 @@
+"""The Kubernetes door: AdmissionReviews over HTTPS (k8s.io/api/admission/v1)."""
