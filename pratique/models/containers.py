@@ -190,15 +190,16 @@ def _positional(framework: Framework, words: list[Word]) -> Word | None:
             break
     else:
         return None
-    previous = ""
+    takes_values = takes_many = False
     for word in words[len(verb) :]:
-        is_flag = word.text.startswith("-")
-        takes_value = previous.startswith("-") and "=" not in previous and previous.lstrip("-") not in SWITCHES
-        if not is_flag and not takes_value and word.text:
+        if word.text.startswith("-"):
+            flag = word.text.lstrip("-").replace("_", "-")
+            takes_many = flag in _MANY
+            takes_values = "=" not in flag and flag not in SWITCHES
+        elif takes_values:
+            takes_values = takes_many
+        elif word.text or word.unresolved:
             return word
-        if not is_flag and not takes_value and word.unresolved:
-            return word
-        previous = word.text
     return None
 
 

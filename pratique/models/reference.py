@@ -96,7 +96,7 @@ def _parts(uri: str, revision: str, default: str) -> tuple[str, str, str, bool]:
     if scheme in ("http", "https"):
         return _web(scheme, rest, revision)
     if scheme == "file":
-        return "file", f"/{rest.lstrip('/')}", revision, False
+        return "file", rest if match is None else f"/{rest.lstrip('/')}", revision, False
     if scheme in ("ollama", "ngc", "nim"):
         name, at, version = rest.rpartition("@") if "@" in rest else rest.rpartition(":")
         if not at or "/" in version:

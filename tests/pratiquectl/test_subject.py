@@ -80,7 +80,7 @@ def test_json_says_where_each_is_from(manifest: Path, capsys: pytest.CaptureFixt
     first, second = json.loads(capsys.readouterr().out)
     _checked(first["subject"])
     assert (first["file"], first["line"], first["subject"]["identity"]["name"]) == (str(manifest), 2, "llm")
-    assert second["line"] == 16
+    assert second["line"] == 15
 
 
 def test_what_cannot_be_read_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
