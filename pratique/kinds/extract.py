@@ -187,7 +187,7 @@ def _pod(place: Place, template: PodTemplate, grown: Object) -> Pod | None:
     if value is None:
         if template.empty == "skip":
             return None
-        if not template.anchor:
+        if not template.anchor or template.empty == "refuse":
             raise InputError(f"{path} is missing: there is no pod to judge; add the pod spec")
         path, value = place.at(template.anchor), {}
     spec = mapping_at(value, path)

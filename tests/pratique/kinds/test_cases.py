@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pratique.document import subject_document
 from pratique.kinds import KINDS, subject_of
 from pratique.pointer import pointer
-from pratique.subject import Workload
+from pratique.subject import ImageRef, Workload
 from tests.pratique.kinds import batch_cases, serving_cases
 from tests.pratique.kinds.case import Case, at, check, pointers
 
@@ -93,6 +93,14 @@ def _walk(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str
             yield from _walk(child, (*path, index))
 
 
+def _is_said_at(obj: object, image: ImageRef) -> bool:
+    """Whether the reference is what the pointer leads to: as it is, in parts, or inside a text."""
+    value = at(obj, image.path)
+    if isinstance(value, dict):
+        return image.reference == f"{value['repository']}:{value['tag']}"
+    return isinstance(value, str) and image.reference in value
+
+
 @settings(max_examples=300, deadline=None)
 @given(_manifests())
 def test_every_image_is_found_and_every_pointer_leads_to_it(obj: dict[str, Any]) -> None:
@@ -103,5 +111,6 @@ def test_every_image_is_found_and_every_pointer_leads_to_it(obj: dict[str, Any])
     assert set(_walk(obj)) <= found
     assert len(found) == len(content.images)
     assert all(at(obj, path) is not None for path in pointers(content))
+    assert all(_is_said_at(obj, image) for image in content.images)
     assert content.gpus.now <= content.gpus.peak
     assert all(pod.replicas.min <= pod.replicas.max for pod in content.pods)
