@@ -94,17 +94,23 @@ def count_gpus(pods: Sequence[Pod], *, claims: Claims = _NO_CLAIMS, namespace: s
     Raises:
         InputError: an accelerator's amount is not a non-negative quantity.
     """
-    now = peak = _NONE
-    by_resource: dict[str, Fraction] = {}
+    now: Amount = 0
+    peak: Amount = 0
+    by_resource: dict[str, Amount] = {}
     for pod in pods:
         for resource, amount, unit, shared in _all_of_pod(pod, claims, namespace):
             least, most = pod.replicas.min, pod.replicas.max
             if shared:  # one claim for all pods of the template
                 least, most = min(least, 1), min(most, 1)
-            now += amount * unit * least
-            peak += amount * unit * most
-            by_resource[resource] = by_resource.get(resource, _NONE) + amount * least
-    return Gpus(now=now, peak=peak, by_resource=by_resource)
+            devices = amount if unit == 1 else amount * unit
+            now += devices * least
+            peak += devices * most
+            by_resource[resource] = by_resource.get(resource, 0) + amount * least
+    return Gpus(
+        now=Fraction(now),
+        peak=Fraction(peak),
+        by_resource={resource: Fraction(amount) for resource, amount in by_resource.items()},
+    )
 
 
 def gpus_of_pod(pod: Pod, *, claims: Claims = _NO_CLAIMS, namespace: str = "") -> Fraction:
@@ -113,33 +119,33 @@ def gpus_of_pod(pod: Pod, *, claims: Claims = _NO_CLAIMS, namespace: str = "") -
     Raises:
         InputError: as for `count_gpus`.
     """
-    return sum((amount * unit for _, amount, unit, _ in _all_of_pod(pod, claims, namespace)), _NONE)
+    return Fraction(sum(amount * unit for _, amount, unit, _ in _all_of_pod(pod, claims, namespace)))
 
 
-_NONE = Fraction(0)
-_ONE = Fraction(1)
+Amount = int | Fraction
+"""Exact either way. Nearly all are whole, and a Fraction costs ten times as much."""
 
 
-def _all_of_pod(pod: Pod, claims: Claims, namespace: str) -> Iterator[tuple[str, Fraction, Fraction, bool]]:
+def _all_of_pod(pod: Pod, claims: Claims, namespace: str) -> Iterator[tuple[str, Amount, Amount, bool]]:
     """Each resource, how much of it, how much of a device a unit of it is, and whether all pods share it."""
     asked = _of_pod(pod)
     for resource, amount in asked.items():
-        yield resource, amount, devices_per_unit(resource), False
+        yield resource, amount, 1 if resource in _WHOLE else devices_per_unit(resource), False
     if pod.devices:
         # What is written beside the containers says how many there are, not how many more.
-        held = sum((amount * devices_per_unit(resource) for resource, amount in asked.items()), _NONE)
-        wanted = sum(pod.devices.values(), _NONE)
+        held = sum(amount * devices_per_unit(resource) for resource, amount in asked.items())
+        wanted = sum(pod.devices.values())
         if wanted > held:
-            for resource, amount in pod.devices.items():
-                yield resource, amount * (wanted - held) / wanted, _ONE, False
+            for resource, share in pod.devices.items():
+                yield resource, share * (wanted - held) / wanted, 1, False
     if "resourceClaims" in pod.fields:
         yield from _claimed(pod, claims, namespace)
     annotations = pod.annotations
     if annotations and (_FRACTION in annotations or _MEMORY in annotations):
-        yield _FRACTION, _fraction(pod), _ONE, False
+        yield _FRACTION, _fraction(pod), 1, False
 
 
-def _claimed(pod: Pod, claims: Claims, namespace: str) -> Iterator[tuple[str, Fraction, Fraction, bool]]:
+def _claimed(pod: Pod, claims: Claims, namespace: str) -> Iterator[tuple[str, Amount, Amount, bool]]:
     place = f"{pod.path}/resourceClaims"
     for index, value in enumerate(list_at(pod.fields.get("resourceClaims"), place)):
         claim = mapping_at(value, f"{place}/{index}")
@@ -148,17 +154,17 @@ def _claimed(pod: Pod, claims: Claims, namespace: str) -> Iterator[tuple[str, Fr
         if inline is not None:
             devices = devices_of_claim({"devices": {"requests": mapping_at(inline, f"{place}/{index}").get("devices")}})
             for resource, amount in devices.items():
-                yield resource, amount, _ONE, False
+                yield resource, amount, 1, False
             continue
         shared = source.get("resourceClaimTemplateName") is None
         kind = "ResourceClaim" if shared else "ResourceClaimTemplate"
         name = str(source.get("resourceClaimName" if shared else "resourceClaimTemplateName") or claim.get("name"))
         known = claims.get((kind, namespace, name))
         if known is None:
-            yield f"{kind.lower()}s/{name}", _ONE, _ONE, shared
+            yield f"{kind.lower()}s/{name}", 1, 1, shared
         else:
             for resource, amount in known.items():
-                yield resource, amount, _ONE, shared
+                yield resource, amount, 1, shared
 
 
 def devices_of_claim(spec: Object) -> Mapping[str, Fraction]:
@@ -173,47 +179,47 @@ def devices_of_claim(spec: Object) -> Mapping[str, Fraction]:
     for value in list_at(requests, "/spec/devices/requests"):
         request = mapping_at(value, "/spec/devices/requests")
         choices = list_at(request.get("firstAvailable"), "/firstAvailable") or [request.get("exactly") or request]
-        best: tuple[Fraction, str] = (_NONE, "")
+        best: tuple[int, str] = (0, "")
         for choice in choices:
             exactly = mapping_at(choice, "/spec/devices/requests")
             device_class = exactly.get("deviceClassName")
             name = device_class if isinstance(device_class, str) else "device"
             if not _NO_ACCELERATORS.search(name):
-                best = max(best, (Fraction(count_at(exactly, "/count", default=1)), name))
+                best = max(best, (count_at(exactly, "/count", default=1), name))
         if best[0]:
-            found[best[1]] = found.get(best[1], _NONE) + best[0]
+            found[best[1]] = found.get(best[1], Fraction(0)) + best[0]
     return found
 
 
-def _fraction(pod: Pod) -> Fraction:
+def _fraction(pod: Pod) -> Amount:
     """What the annotations of a shared GPU ask for. A share that is given in memory may be a whole device."""
 
-    def number(name: str) -> Fraction:
+    def number(name: str) -> Amount:
         return _amount(pod.annotations.get(name), f"{pod.path}: the annotation {name}")
 
-    each = number(_FRACTION) if _FRACTION in pod.annotations else _ONE
+    each = number(_FRACTION) if _FRACTION in pod.annotations else 1
     return each * (number(_DEVICES) if _DEVICES in pod.annotations else 1)
 
 
-def _of_pod(pod: Pod) -> Mapping[str, Fraction]:
+def _of_pod(pod: Pod) -> Mapping[str, Amount]:
     """Per resource: all that runs at once. Init containers run one after another, beside the sidecars started before
     them."""
-    running: dict[str, Fraction] = {}
-    most: dict[str, Fraction] = {}
+    running: dict[str, Amount] = {}
+    most: dict[str, Amount] = {}
     for container in pod.containers:
         asked = _of_container(container)
         if not asked:
             continue
         if container.role == "init" and container.fields.get("restartPolicy") != "Always":
             for resource, amount in asked.items():
-                most[resource] = max(most.get(resource, _NONE), amount + running.get(resource, _NONE))
+                most[resource] = max(most.get(resource, 0), amount + running.get(resource, 0))
         else:
             for resource, amount in asked.items():
-                running[resource] = running.get(resource, _NONE) + amount
+                running[resource] = running.get(resource, 0) + amount
     if not most:
         return running
     for resource, amount in running.items():
-        most[resource] = max(most.get(resource, _NONE), amount)
+        most[resource] = max(most.get(resource, 0), amount)
     return most
 
 
@@ -221,7 +227,7 @@ _RESOURCE_FIELDS = ("computeResources", "resourcesPerNode")
 """What `resources` are called in a Tekton step and in the trainer of a TrainJob."""
 
 
-def _of_container(container: Container) -> Mapping[str, Fraction]:
+def _of_container(container: Container) -> Mapping[str, Amount]:
     name = "resources"
     for alias in _RESOURCE_FIELDS:
         if alias in container.fields:
@@ -230,26 +236,28 @@ def _of_container(container: Container) -> Mapping[str, Fraction]:
     if value is None:
         return _NOTHING
     resources = mapping_at(value, f"{container.path}/{name}")
-    asked: dict[str, Fraction] = {}
+    asked: dict[str, Amount] = {}
     for section in ("limits", "requests"):
         amounts = resources.get(section)
         if amounts is None:
             continue
-        for resource, amount in mapping_at(amounts, f"{container.path}/{name}/{section}").items():
+        for resource, wanted in mapping_at(amounts, f"{container.path}/{name}/{section}").items():
             if "/" in resource and devices_per_unit(resource):
-                place = f"{container.path}/{name}/{section}/{escape(resource)}"
-                asked[resource] = max(asked.get(resource, _NONE), _amount(amount, place))
+                amount = _amount(wanted, f"{container.path}/{name}/{section}/{escape(resource)}")
+                asked[resource] = max(asked.get(resource, 0), amount)
     return asked
 
 
-_NOTHING: Mapping[str, Fraction] = {}
+_NOTHING: Mapping[str, Amount] = {}
 
 
-def _amount(value: object, path: str) -> Fraction:
+def _amount(value: object, path: str) -> Amount:
+    if type(value) is str and value.isascii() and value.isdecimal() and len(value) < 19:
+        return int(value)
     try:
         amount = parse_quantity(value)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if amount < 0:
         raise InputError(f"{path}: {value!r} is negative; ask for 0 or more")
-    return amount
+    return amount.numerator if amount.denominator == 1 else amount

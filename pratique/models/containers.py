@@ -44,7 +44,13 @@ _NAMED = re.compile(r"[A-Za-z0-9._-]+=(?P<reference>.+)")
 _NAMED_ELSEWHERE = frozenset({"nim", "ollama", "mlserver"})
 """Servers that need not be told: a NIM's image holds its model, the others load what they are asked for."""
 
-_SAYING = frozenset({"args", "command", "env", "lifecycle"})
+_HINT = re.compile(
+    "model|token|checkpoint|adapter|trust|[$]|"
+    + "|".join(re.escape(name) for item in FRAMEWORKS for name in (*item.programs, *item.modules))
+)
+"""What is somewhere in every command line that names a model: most containers are done with after one search."""
+
+_ENV = frozenset({*GENERIC.env, *TRUST_ENV, *(name for item in FRAMEWORKS for name in item.env)})
 
 Read = tuple[list[ModelRef], Server | None]
 _NOTHING: Read = ([], None)
@@ -58,7 +64,7 @@ def serving_of(container: Container, pod: Pod) -> Read:
     """
     fields = container.fields
     framework = _by_image(container.image.repository)
-    if framework is None and _SAYING.isdisjoint(fields):
+    if framework is None and "lifecycle" not in fields and _says_nothing(fields):
         return _NOTHING
     variables = variables_of(fields, container.path)
     commands = commands_of(fields, container.path, variables)
@@ -84,6 +90,30 @@ def serving_of(container: Container, pod: Pod) -> Read:
     if pod.partial:
         found = [model for model in found if not model.uri.startswith(_MOUNTED_BY_CONTROLLER)]
     return _mounted(found, container, pod) if any(model.scheme == "file" for model in found) else found, server
+
+
+def _says_nothing(fields: Object) -> bool:
+    """Whether nothing in a container can be about models. Of what is not well formed, that is not known."""
+    for name in ("command", "args"):
+        words = fields.get(name)
+        if words is not None:
+            if type(words) is not list:
+                return False
+            try:
+                if _HINT.search(" ".join(words)) is not None:
+                    return False
+            except TypeError:
+                return False
+    env = fields.get("env")
+    if env is not None:
+        if type(env) is not list:
+            return False
+        for entry in env:
+            if type(entry) is not dict or entry.get("name") in _ENV:
+                return False
+            if "valueFrom" in entry and type(entry["valueFrom"]) is not dict:
+                return False
+    return True
 
 
 def serving_of_fields(fields: Object, path: str, framework: str) -> tuple[list[ModelRef], Server]:

@@ -24,7 +24,7 @@ def deployment(name: str = "llm", *, replicas: int = 2, **pod: Any) -> dict[str,
 
 
 def scaler(
-    api_version: str, kind: str, target: dict[str, Any], namespace: str | None = "team-a", **spec: Any
+    api_version: str, kind: str, target: Any, namespace: str | None = "team-a", **spec: Any
 ) -> dict[str, Any]:
     metadata = {"name": "s"} | ({"namespace": namespace} if namespace else {})
     return {
@@ -68,7 +68,7 @@ def gpus(obj: dict[str, Any], context: Context, namespace: str = "") -> Gpus:
 )
 def test_an_autoscaler_raises_the_peak(scalers: list[Any], peak: int) -> None:
     found = gpus(deployment(), context_of(scalers, namespace="team-a"))
-    assert (found.now, found.peak) == (2, peak)
+    assert (found.now, found.peak) == (Fraction(2), Fraction(peak))
 
 
 def test_groups_of_pods_grow_together() -> None:
@@ -97,7 +97,7 @@ def test_the_context_is_part_of_every_key() -> None:
     assert plain.key == elsewhere.key != grown.key == again.key
     assert isinstance(plain, Workload)
     assert isinstance(grown, Workload)
-    assert (plain.content.gpus.peak, grown.content.gpus.peak) == (2, 9)
+    assert [plain.content.gpus.peak, grown.content.gpus.peak] == [Fraction(2), Fraction(9)]
 
 
 # --- resource claims (DRA)
