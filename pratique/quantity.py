@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
 
 from pratique.errors import InputError
 from pratique.shape import json_type
@@ -55,11 +54,8 @@ def parse_quantity(value: object) -> Fraction:
         value = str(value)
     if not isinstance(value, str):
         raise InputError(f"{json_type(value)} is not a quantity; write a number such as 2, 500m or 1Gi")
-    return _parsed(value)
-
-
-@lru_cache(maxsize=1024)
-def _parsed(value: str) -> Fraction:
+    if value.isascii() and value.isdecimal() and len(value) <= MAX_QUANTITY_LENGTH:  # most are; the rest costs 5 us
+        return Fraction(int(value))
     match = _QUANTITY.fullmatch(value) if len(value) <= MAX_QUANTITY_LENGTH and value.isascii() else None
     if match is None:
         raise InputError(f"{value[:MAX_QUANTITY_LENGTH]!r} is not a quantity; write a number such as 2, 500m or 1Gi")

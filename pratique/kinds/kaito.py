@@ -132,7 +132,6 @@ KINDS = (
                 anchor="/spec/compute",
                 empty="keep",
                 partial=True,
-                inline=("",),
                 devices=_devices("/spec/compute/instanceType"),
             ),
         ),

@@ -33,7 +33,6 @@ KINDS = (
                 required=True,
                 empty="keep",
                 partial=True,
-                inline=("",),
                 devices=_devices,
             ),
         ),
