@@ -301,19 +301,20 @@ def _volume_images(pod: Pod) -> Iterator[ImageRef]:
             yield parse_image(reference, f"{place}/image/reference")
 
 
+_IMAGE_FIELDS = frozenset({"image", "storageInitializerImage"})
 _NOT_CONTAINER_IMAGES = frozenset({"rbd"})
 """Volumes of block devices, whose `image` is a device's."""
 
 
 def _other_images(value: Any, path: str) -> Iterable[ImageRef]:
-    """Every other field called `image` that holds a reference: what a kind got a field for since its table was written
-    is not overlooked."""
+    """Every other field that is called as images are and holds a reference: what a kind got a field for since its
+    table was written is not overlooked."""
     if isinstance(value, dict):
         for name, child in value.items():
             if name in _NOT_CONTAINER_IMAGES:
                 continue
             place = f"{path}/{escape(name)}"
-            if name == "image":
+            if name in _IMAGE_FIELDS:
                 if isinstance(child, str) and child:
                     yield parse_image(child, place)
                     continue

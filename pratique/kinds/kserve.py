@@ -106,7 +106,7 @@ _STORED = (
     for field in (
         ModelField(f"{root}/{component}/{name}/storageUri", scheme="file"),
         ModelField(f"{root}/{component}/{name}/modelUri", scheme="file"),
-        ReferenceField(f"{root}/{component}/{name}/storage/key", "storage configuration"),
+        ReferenceField(f"{root}/{component}/{name}/storage/path", "storage configuration"),
     )
 )
 

@@ -90,10 +90,6 @@ KINDS = (
                 inline=("containerSpec",),
             ),
         ),
-        images=(
-            f"{_PREDICTOR}/explainer/storageInitializerImage",
-            f"{_PREDICTOR}/graph/storageInitializerImage",
-        ),
         serving=_graph,
     ),
     Kind(

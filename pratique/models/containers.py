@@ -154,14 +154,14 @@ def serving_of_commands(
         recognised = recognised or framework is not None
         for model in _of_arguments(framework or GENERIC, arguments, variables):
             found.setdefault((model.path, model.uri, model.role), model)
-        if framework is not None and framework.serves:
+        if framework is not None and framework.serves and _verb(framework, arguments) is not None:
             server, chosen = _server(framework, arguments, variables, path), framework
         elif any("trust" in word.text for word in arguments):
             loader = _server(framework or GENERIC, arguments, variables, path)
             server = server or (loader if loader.trust_remote_code else None)
     if by_image is not None and not recognised:
         chosen = by_image
-        if not commands and by_image.serves:
+        if not commands and by_image.serves and _verb(by_image, []) is not None:
             server = _server(by_image, [], variables, path)
     for model in _of_environment(chosen or GENERIC, variables, known=bool(found)):
         found.setdefault((model.path, model.uri, model.role), model)
@@ -169,7 +169,9 @@ def serving_of_commands(
 
 
 _MARKS = {mark: framework for framework in FRAMEWORKS for mark in framework.images}
-_ANY_MARK = re.compile("|".join(re.escape(mark) for mark in sorted(_MARKS, key=len, reverse=True)))
+_ANY_MARK = re.compile(
+    f"(?<![a-z0-9])(?:{'|'.join(re.escape(mark) for mark in sorted(_MARKS, key=len, reverse=True))})"
+)
 
 
 @lru_cache(maxsize=1024)
@@ -213,12 +215,17 @@ def _of_arguments(framework: Framework, words: list[Word], variables: Variables)
                     yield from _models(framework, word, role, words, variables)
 
 
-def _positional(framework: Framework, words: list[Word]) -> Word | None:
-    texts = [word.text for word in words]
+def _verb(framework: Framework, words: list[Word]) -> tuple[str, ...] | None:
+    """What `words` begin with, of the ways in which the framework loads a model; None for its other commands."""
     for verb in framework.verbs:
-        if texts[: len(verb)] == list(verb):
-            break
-    else:
+        if tuple(word.text for word in words[: len(verb)]) == verb:
+            return verb
+    return None
+
+
+def _positional(framework: Framework, words: list[Word]) -> Word | None:
+    verb = _verb(framework, words)
+    if verb is None:
         return None
     takes_values = takes_many = False
     for word in words[len(verb) :]:

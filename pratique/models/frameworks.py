@@ -15,17 +15,17 @@ from pratique.subject import ModelRole
 class Framework:
     """How one server is told what to load.
 
-    It is recognised by the program that is run, the Python module, or (where no command is given) a part of the image's
-    repository. `verbs` are the words between the program and its flags; with `positional`, what follows them names the
-    model. `flags` and `env` say what a flag or variable names; `revisions` where the revision of a role is.
-    `scheme` is that of a bare name.
+    It is recognised by the program that is run, the Python module, or (where no command is given) a part of the
+    image's repository. `verbs` are the words between the program and its flags where it loads models; with
+    `positional`, what follows them names the model. `flags` and `env` say what a flag or variable names; `revisions`
+    where the revision of a role is. `scheme` is that of a bare name.
     """
 
     name: str
     programs: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
-    verbs: tuple[tuple[str, ...], ...] = ()
+    verbs: tuple[tuple[str, ...], ...] = ((),)
     positional: bool = False
     flags: Mapping[str, ModelRole] = field(default_factory=dict)
     env: Mapping[str, ModelRole] = field(default_factory=dict)
@@ -131,7 +131,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         "ollama",
         programs=("ollama",),
         images=("ollama",),
-        verbs=(("run",), ("pull",)),
+        verbs=(("run",), ("pull",), ("serve",), ()),
         positional=True,
         env={"OLLAMA_MODEL": "model"},
         scheme="ollama",
@@ -142,6 +142,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         programs=("mlflow",),
         modules=("mlflow",),
         images=("mlflow",),
+        verbs=(("models",),),
         flags={"m": "model", "model-uri": "model"},
         env={"MLFLOW_MODEL_URI": "model"},
         scheme="file",
@@ -169,7 +170,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
     # NVIDIA NIM for LLMs, configuration (environment variables)
     Framework(
         "nim",
-        images=("nim/", "/nim-"),
+        images=("nim/",),
         env={"NIM_MODEL_NAME": "model", "NIM_FT_MODEL": "model", "NIM_PEFT_SOURCE": "lora"},
         scheme="ngc",
     ),

@@ -720,12 +720,16 @@ OTHERS = (
             graph:
               name: combiner
               children:
-              - {name: classifier, implementation: SKLEARN_SERVER, modelUri: "gs://seldon-models/v1.18/sklearn/iris"}
+              - {name: classifier, implementation: SKLEARN_SERVER, storageInitializerImage: "r.io/init:1",
+                 modelUri: "gs://seldon-models/v1.18/sklearn/iris"}
             explainer: {type: AnchorTabular, modelUri: "gs://seldon-models/explainer", replicas: 1}
         """,
         pods=(("/spec/predictors/0/componentSpecs/0/spec", 2, 5), ("/spec/predictors/0/explainer", 1, 1)),
         gpus=(2, 5),
-        images=(("/spec/predictors/0/componentSpecs/0/spec/containers/1/image", "registry.internal/combiner:v1"),),
+        images=(
+            ("/spec/predictors/0/componentSpecs/0/spec/containers/1/image", "registry.internal/combiner:v1"),
+            ("/spec/predictors/0/graph/children/0/storageInitializerImage", "r.io/init:1"),
+        ),
         models=(
             ("/spec/predictors/0/graph/children/0/modelUri", "gs", "seldon-models/v1.18/sklearn/iris", "", False),
             ("/spec/predictors/0/explainer/modelUri", "gs", "seldon-models/explainer", "", False),

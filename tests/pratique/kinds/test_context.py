@@ -23,9 +23,7 @@ def deployment(name: str = "llm", *, replicas: int = 2, **pod: Any) -> dict[str,
     }
 
 
-def scaler(
-    api_version: str, kind: str, target: Any, namespace: str | None = "team-a", **spec: Any
-) -> dict[str, Any]:
+def scaler(api_version: str, kind: str, target: Any, namespace: str | None = "team-a", **spec: Any) -> dict[str, Any]:
     metadata = {"name": "s"} | ({"namespace": namespace} if namespace else {})
     return {
         "apiVersion": api_version,

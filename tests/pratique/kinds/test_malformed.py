@@ -17,6 +17,7 @@ from tests.pratique.kinds.test_cases import CASES
 ARGO = "an Argo Workflow: fan-out counts, what runs one after another does not add up"
 RAY = "a RayService: the models are in a text of YAML"
 WRAPPED = "an AppWrapper holds whole objects"
+MANIFEST: list[str | int] = ["spec", "templates", 4, "resource", "manifest"]
 BY_NAME = {case.name: case.object for case in CASES}
 
 
@@ -53,10 +54,8 @@ def broken(name: str, path: list[str | int], value: Any) -> dict[str, Any]:
             "8",
             "/spec/predictor/workerSpec/tensorParallelSize is text ('8') where a count is expected",
         ),
-        (ARGO,
-         ["spec", "templates", 4, "resource", "manifest"], "a: [", "/spec/templates/4/resource/manifest cannot be read"),
-        (ARGO,
-         ["spec", "templates", 4, "resource", "manifest"], {}, "/spec/templates/4/resource/manifest is not text"),
+        (ARGO, MANIFEST, "a: [", "/spec/templates/4/resource/manifest cannot be read"),
+        (ARGO, MANIFEST, {}, "/spec/templates/4/resource/manifest is not text"),
         (RAY, ["spec", "serveConfigV2"], "model: [", "/spec/serveConfigV2 cannot"),
         (RAY, ["spec", "rayClusterConfig"], {}, "/spec/rayClusterConfig/headGroupSpec/template/spec is missing"),
         (

@@ -254,6 +254,24 @@ def test_servers_and_load_formats() -> None:
     assert content({"command": ["nginx"]}).servers == ()
 
 
+@pytest.mark.parametrize(
+    ("container", "framework"),
+    [
+        ({"image": "ollama/ollama:0.5"}, "ollama"),
+        ({"command": ["ollama", "serve"]}, "ollama"),
+        ({"image": "nvcr.io/nim/meta/llama-3.1-8b:1"}, "nim"),
+        ({"command": ["mlflow", "models", "serve", "-m", "models:/a/1"]}, "mlflow"),
+        ({"image": "ghcr.io/mlflow/mlflow:3", "args": ["mlflow", "server", "--port", "5000"]}, None),
+        ({"image": "ghcr.io/mlflow/mlflow:3"}, None),
+        ({"image": "registry.internal/denim/app:1"}, None),
+    ],
+)
+def test_which_commands_serve(container: dict[str, Any], framework: str | None) -> None:
+    found = content(container)
+    assert [server.framework for server in found.servers] == ([framework] if framework else [])
+    assert not any(model.unresolved for model in found.models)
+
+
 def test_init_containers_load_models_too() -> None:
     fetch = {"name": "f", "image": "r.io/hf:1", "command": ["hf", "download", "a/b"]}
     found = content({}, initContainers=[fetch]).models
