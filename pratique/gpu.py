@@ -223,13 +223,13 @@ def _of_pod(pod: Pod) -> Mapping[str, Amount]:
     return most
 
 
-_RESOURCE_FIELDS = ("computeResources", "resourcesPerNode")
+RESOURCE_FIELDS = ("computeResources", "resourcesPerNode")
 """What `resources` are called in a Tekton step and in the trainer of a TrainJob."""
 
 
 def _of_container(container: Container) -> Mapping[str, Amount]:
     name = "resources"
-    for alias in _RESOURCE_FIELDS:
+    for alias in RESOURCE_FIELDS:
         if alias in container.fields:
             name = alias
     value = container.fields.get(name)

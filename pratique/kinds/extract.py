@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from pratique.errors import InputError, Problem
-from pratique.gpu import Claims, count_gpus, gpus_of_pod
+from pratique.gpu import RESOURCE_FIELDS, Claims, count_gpus, gpus_of_pod
 from pratique.identity import IDENTITY_ANNOTATIONS, IDENTITY_LABELS, without
 from pratique.image import parse_image
 from pratique.kinds.table import (
@@ -246,6 +246,8 @@ def _add_containers(listed: Any, path: str, role: Role, template: PodTemplate, c
     for index, value in enumerate(list_at(listed, path)):
         place = f"{path}/{index}"
         fields = mapping_at(value, place)
+        if template.lists is not CONTAINER_LISTS:
+            fields = _as_in_kubernetes(fields)
         name = fields.get("name")
         image = fields.get("image")
         containers.append(
@@ -269,6 +271,7 @@ def _inline(spec: Object, path: str, name: str) -> Container | None:
     fields = mapping_at(value, place)
     if not name:
         fields = {field_name: value for field_name, value in fields.items() if field_name in CONTAINER_FIELDS}
+    fields = _as_in_kubernetes(fields)
     image, own_name = fields.get("image"), fields.get("name")
     return Container(
         path=place,
@@ -279,6 +282,15 @@ def _inline(spec: Object, path: str, name: str) -> Container | None:
         else parse_image(image_reference(image), f"{place}/image"),
         fields=fields,
     )
+
+
+def _as_in_kubernetes(fields: Object) -> Object:
+    """`fields` with the resources under Kubernetes' name too (computeResources of Tekton, resourcesPerNode of a
+    TrainJob)."""
+    for name in RESOURCE_FIELDS:
+        if name in fields and "resources" not in fields:
+            return {**fields, "resources": fields[name]}
+    return fields
 
 
 def _with(obj: Object, tokens: tuple[str, ...], value: int) -> Object:

@@ -37,7 +37,7 @@ def cluster(root: str, *, copies: ReadReplicas | None = None) -> tuple[PodTempla
 
     head = f"{root}/headGroupSpec/template"
     return (
-        PodTemplate(f"{head}/spec", f"{head}/metadata", copies, anchor=root),
+        PodTemplate(f"{head}/spec", f"{head}/metadata", copies, anchor=root, required=root == "/spec"),
         PodTemplate(f"{group}/template/spec", f"{group}/template/metadata", times(copies, workers)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pratique.shape import Object, list_at, mapping_at
@@ -21,8 +21,11 @@ class Word:
 
 Variables = Mapping[str, Word]
 
-MAX_SCRIPT_LENGTH = 100_000
-"""Longer scripts are not read: they are programs, and cost more than they say."""
+MAX_SCRIPT_LENGTH = 1_000_000
+"""What is behind that is not read; an object of the API server cannot be much larger."""
+
+_MAX_LEXED_LENGTH = 8_000
+"""Longer scripts are cut at white space: reading them as a shell does takes a microsecond for each character."""
 
 _SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh", "ksh"})
 _SHELL_OPTION = re.compile(r"-[a-z]*c[a-z]*")
@@ -32,6 +35,11 @@ _SHELL_REFERENCE = re.compile(
 )
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)", re.DOTALL)
 _SEPARATORS = frozenset({";", "&&", "||", "|", "&", "(", ")", ";;", "|&", "then", "do", "else", "{", "}"})
+_PARAMETER = re.compile(r"\$\{?(?P<index>[0-9])\}?")
+_ALL_PARAMETERS = frozenset({"$@", "$*", "${@}", "${*}"})
+_SCRIPT_FIELDS = ("source", "script")
+"""Where a step of Argo and of Tekton holds a script instead of a command."""
+
 _PREFIXES = frozenset({"exec", "export", "nohup", "time", "env", "sudo", "set", "if", "while", "!"})
 
 
@@ -79,25 +87,32 @@ def commands_of(fields: Object, path: str, variables: dict[str, Word]) -> list[l
     Variables that a script sets are added to `variables`.
     """
     words = [*_words(fields, path, "command"), *_words(fields, path, "args")]
+    for name in _SCRIPT_FIELDS:
+        text = fields.get(name)
+        if isinstance(text, str):
+            script = Word(text, f"{path}/{name}")
+            if _is_python(text, words):
+                return [[script]]
+            return commands_in(script, variables)
     if not words:
         return []
     words = [_expanded(word, variables, _KUBERNETES_REFERENCE) if "$(" in word.text else word for word in words]
-    script = _script(words)
-    if script is None:
+    found = _script(words)
+    if found is None:
         return [words]
-    return commands_in(script, variables)
+    return commands_in(words[found], variables, words[found + 1 :])
 
 
-def commands_in(script: Word, variables: dict[str, Word]) -> list[list[Word]]:
-    """The commands of a shell script; all words have the pointer of the script, or of the variable they are."""
+def _is_python(text: str, words: list[Word]) -> bool:
+    first = text.lstrip().partition("\n")[0]
+    return "python" in first if first.startswith("#!") else bool(words) and "python" in words[0].text
+
+
+def commands_in(script: Word, variables: dict[str, Word], parameters: Sequence[Word] = ()) -> list[list[Word]]:
+    """The commands of a shell script with its `parameters` ($0, $1 ...); all words have the pointer of the script, or
+    of the variable or parameter that they are."""
     text = script.text[:MAX_SCRIPT_LENGTH].replace("\\\n", " ").replace("\n", " ; ")
-    try:
-        lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        lexer.commenters = ""
-        tokens = list(lexer)
-    except ValueError:  # an open quote: a heredoc, or a script that a shell would not take either
-        tokens = text.replace(";", " ; ").split()
+    tokens = _lexed(text)
     commands: list[list[Word]] = [[]]
     for token in tokens:
         if token in _SEPARATORS:
@@ -111,16 +126,34 @@ def commands_in(script: Word, variables: dict[str, Word]) -> list[list[Word]]:
                 value = _expanded(Word(match["value"], script.path), variables, _SHELL_REFERENCE)
                 variables[match["name"]] = replace(value, path=script.path)
                 continue
+        if token in _ALL_PARAMETERS:
+            command.extend(parameters[1:])
+            continue
+        if (parameter := _PARAMETER.fullmatch(token)) is not None and int(parameter["index"]) < len(parameters):
+            command.append(parameters[int(parameter["index"])])
+            continue
         word = Word(token, script.path)
         command.append(_expanded(word, variables, _SHELL_REFERENCE) if "$" in token else word)
     found: list[list[Word]] = []
     for command in commands:
         inner = _script(command)
-        if inner is not None and inner.text != script.text:
-            found.extend(commands_in(inner, variables))
+        if inner is not None and command[inner].text != script.text:
+            found.extend(commands_in(command[inner], variables, command[inner + 1 :]))
         elif command:
             found.append(command)
     return found
+
+
+def _lexed(text: str) -> list[str]:
+    if len(text) <= _MAX_LEXED_LENGTH:
+        lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        lexer.commenters = ""
+        try:
+            return list(lexer)
+        except ValueError:
+            pass  # an open quote: a heredoc, or a script that a shell would not take either
+    return [token.strip("'\"") or token for token in text.replace(";", " ; ").split()]
 
 
 def _words(fields: Object, path: str, name: str) -> list[Word]:
@@ -133,15 +166,15 @@ def _words(fields: Object, path: str, name: str) -> list[Word]:
     return [Word(item, f"{place}/{index}") for index, item in enumerate(list_at(value, place)) if isinstance(item, str)]
 
 
-def _script(words: list[Word]) -> Word | None:
-    """The script that a shell among the first words is given with `-c`."""
+def _script(words: list[Word]) -> int | None:
+    """Where the script is that a shell among the first words is given with `-c`."""
     for index, word in enumerate(words[:4]):
         if word.text.rpartition("/")[2] in _SHELLS:
-            for option, following in zip(words[index + 1 :], words[index + 2 :], strict=False):
+            for position, option in enumerate(words[index + 1 : -1], index + 1):
                 if not option.text.startswith("-"):
                     return None
                 if _SHELL_OPTION.fullmatch(option.text):
-                    return following
+                    return position + 1
             return None
     return None
 

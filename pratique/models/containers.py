@@ -11,7 +11,7 @@ import orjson
 
 from pratique.errors import InputError
 from pratique.image import parse_image
-from pratique.models.arguments import Variables, Word, commands_in, commands_of, variables_of
+from pratique.models.arguments import MAX_SCRIPT_LENGTH, Variables, Word, commands_in, commands_of, variables_of
 from pratique.models.frameworks import (
     BY_PROGRAM,
     FORMAT_FLAGS,
@@ -45,7 +45,7 @@ _NAMED_ELSEWHERE = frozenset({"nim", "ollama", "mlserver"})
 """Servers that need not be told: a NIM's image holds its model, the others load what they are asked for."""
 
 _HINT = re.compile(
-    "model|token|checkpoint|adapter|trust|[$]|"
+    "model|token|checkpoint|adapter|trust|pretrained|snapshot_download|[$]|"
     + "|".join(re.escape(name) for item in FRAMEWORKS for name in (*item.programs, *item.modules))
 )
 """What is somewhere in every command line that names a model: most containers are done with after one search."""
@@ -94,6 +94,8 @@ def serving_of(container: Container, pod: Pod) -> Read:
 
 def _says_nothing(fields: Object) -> bool:
     """Whether nothing in a container can be about models. Of what is not well formed, that is not known."""
+    if "source" in fields or "script" in fields:
+        return False
     for name in ("command", "args"):
         words = fields.get(name)
         if words is not None:
@@ -152,7 +154,7 @@ def serving_of_commands(
         if framework is None and entrypoint:
             framework, arguments = by_image, words
         recognised = recognised or framework is not None
-        for model in _of_arguments(framework or GENERIC, arguments, variables):
+        for model in (*_of_arguments(framework or GENERIC, arguments, variables), *_of_code(arguments)):
             found.setdefault((model.path, model.uri, model.role), model)
         if framework is not None and framework.serves and _verb(framework, arguments) is not None:
             server, chosen = _server(framework, arguments, variables, path), framework
@@ -213,6 +215,24 @@ def _of_arguments(framework: Framework, words: list[Word], variables: Variables)
             for word in values:
                 if framework is not GENERIC or names_a_model(word.text) or word.unresolved:
                     yield from _models(framework, word, role, words, variables)
+
+
+_CODE = re.compile(
+    r"(?:from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer|LLM|pipeline)\(\s*"
+    r"(?:[^()]*?\b(?:repo_id|model|pretrained_model_name_or_path)\s*=\s*)?[\"'](?P<name>[\w.-]+/[\w.-]+)[\"'](?P<rest>[^)]*)"
+)
+_CODE_REVISION = re.compile(r"\brevision\s*=\s*[\"'](?P<revision>[^\"']+)[\"']")
+_CODE_TRUST = re.compile(r"\btrust_remote_code\s*=\s*True")
+
+
+def _of_code(words: list[Word]) -> Iterator[ModelRef]:
+    """The models that Python code on the command line loads by name."""
+    for word in words:
+        if "(" not in word.text:
+            continue
+        for match in _CODE.finditer(word.text[:MAX_SCRIPT_LENGTH]):
+            revision = _CODE_REVISION.search(match["rest"])
+            yield parse_model(match["name"], word.path, revision=revision["revision"] if revision else "")
 
 
 def _verb(framework: Framework, words: list[Word]) -> tuple[str, ...] | None:
@@ -335,6 +355,9 @@ def _server(framework: Framework, words: list[Word], variables: Variables, path:
             trust = next(word.path for word in words if word.text.lstrip("-").replace("_", "-").startswith(flag))
         elif flag in FORMAT_FLAGS and values:
             load_format = values[0].text
+    for word in words:
+        if not trust and "trust_remote_code" in word.text and _CODE_TRUST.search(word.text) is not None:
+            trust = word.path
     for name in TRUST_ENV:
         if not trust and name in variables and variables[name].text.lower() not in _FALSE:
             trust = variables[name].path

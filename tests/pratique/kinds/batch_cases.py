@@ -441,7 +441,7 @@ _ARGO_TEMPLATES = """
     - - {name: train, template: train, withItems: [1, 2, 3]}
     - - {name: apply, template: apply}
   - name: prepare
-    script: {image: "r.io/prepare:1", command: [python], source: "print(1)"}
+    script: {image: "r.io/prepare:1", command: [python], source: "snapshot_download('a/b')"}
     initContainers: [{name: fetch, image: "r.io/fetch:1"}]
   - name: train
     container: {image: "r.io/train:1", resources: {limits: {nvidia.com/gpu: 4}}}
@@ -475,6 +475,10 @@ def _argo_images(root: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _argo_models(root: str) -> tuple[tuple[str, str, str, str, bool], ...]:
+    return ((f"{root}/templates/1/script/source", "hf", "a/b", "", False),)
+
+
 def _argo_pods(root: str, *, runs: bool = True) -> tuple[tuple[str, int, int], ...]:
     one = 1 if runs else 0
     return (
@@ -492,6 +496,7 @@ WORKFLOWS = (
         pods=_argo_pods("/spec"),
         gpus=(5, 13),
         images=_argo_images("/spec"),
+        models=_argo_models("/spec"),
     ),
     Case(
         "an Argo CronWorkflow",
@@ -500,6 +505,7 @@ WORKFLOWS = (
         pods=_argo_pods("/spec/workflowSpec"),
         gpus=(5, 13),
         images=_argo_images("/spec/workflowSpec"),
+        models=_argo_models("/spec/workflowSpec"),
     ),
     *(
         Case(
@@ -507,6 +513,7 @@ WORKFLOWS = (
             f"apiVersion: argoproj.io/v1alpha1\nkind: {kind}\nmetadata: {{name: w}}\nspec:" + _ARGO_TEMPLATES,
             pods=_argo_pods("/spec", runs=False),
             images=_argo_images("/spec"),
+            models=_argo_models("/spec"),
         )
         for kind in ("WorkflowTemplate", "ClusterWorkflowTemplate")
     ),
@@ -563,7 +570,7 @@ WORKFLOWS = (
               stepTemplate: {{image: "r.io/default:1"}}
               steps:
               - {{name: one, image: "r.io/one:1", computeResources: {{limits: {{nvidia.com/gpu: 2}}}}}}
-              - {{name: two, script: "echo"}}
+              - {{name: two, script: "#!/bin/sh\\nhf download a/b"}}
               sidecars: [{{name: side, image: "r.io/side:1"}}]
             """,
             pods=((path, runs, runs),),
@@ -573,6 +580,7 @@ WORKFLOWS = (
                 (f"{path}/sidecars/0/image", "r.io/side:1"),
                 (f"{path}/stepTemplate/image", "r.io/default:1"),
             ),
+            models=((f"{path}/steps/1/script", "hf", "a/b", "", False),),
         )
         for kind, prefix, path, runs in (("Task", "", "/spec", 0), ("ClusterTask", "", "/spec", 0))
     ),

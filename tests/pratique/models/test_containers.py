@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -172,6 +173,41 @@ def test_scripts(shell: list[str], script: str, seen: list[tuple[str, str]]) -> 
     found = content({"command": shell, "args": [script]}).models
     assert [(model.name, model.version) for model in found] == seen
     assert {model.path for model in found} == {f"{C}/args/0"}
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "path"),
+    [
+        (["sh", "-c", 'exec vllm serve "$@"', "--"], ["a/b", "--port", "80"], "/args/0"),
+        (["sh", "-c", "vllm serve $1"], ["x", "a/b"], "/args/1"),
+        (["sh", "-c", "vllm serve ${0}"], ["a/b"], "/args/0"),
+    ],
+)
+def test_parameters_of_a_script_lead_to_their_value(command: list[str], args: list[str], path: str) -> None:
+    assert models({"command": command, "args": args}) == [(path, "hf", "a/b", "")]
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "version"),
+    [
+        ("from vllm import LLM; LLM(model='a/b', trust_remote_code=True)", "a/b", ""),
+        (f"AutoModel.from_pretrained('a/b', revision='{COMMIT}', trust_remote_code=True)", "a/b", COMMIT),
+        ("AutoModel.from_pretrained(\n  'a/b',\n  trust_remote_code = True)", "a/b", ""),
+    ],
+)
+def test_code_on_the_command_line(code: str, name: str, version: str) -> None:
+    found = content({"command": ["python", "-c", code]})
+    assert [(model.path, model.name, model.version) for model in found.models] == [(f"{C}/command/2", name, version)]
+    assert [server.trust_remote_code for server in found.servers] == [f"{C}/command/2"]
+
+
+def test_a_long_script_is_read_to_its_end_in_little_time() -> None:
+    script = "echo 'a' ;\n" * 50_000 + 'vllm serve "a/b" --trust-remote-code'
+    started = time.process_time()
+    found = content({"command": ["sh", "-c", script]})
+    assert time.process_time() - started < 2
+    assert [model.name for model in found.models] == ["a/b"]
+    assert [server.trust_remote_code for server in found.servers] == [f"{C}/command/2"]
 
 
 def test_variables_of_kubernetes_lead_to_their_value() -> None:
