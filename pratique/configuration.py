@@ -252,6 +252,7 @@ def _match(spec: Mapping[str, Any]) -> Match:
         exclude_users=tuple((spec.get("users") or {}).get("exclude") or ()),
         exclude_groups=frozenset((spec.get("groups") or {}).get("exclude") or ()),
         names=tuple(spec.get("names") or ()),
+        inferred=spec.get("inferred", True),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pratique.fields import Reads
 from pratique.quantity import json_number
-from pratique.subject import Container, Gpus, ImageRef, ModelCall, Pod, Resource, Subject, Workload
+from pratique.subject import Container, Gpus, ImageRef, ModelCall, ModelRef, Pod, Resource, Server, Subject, Workload
 
 _CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
 
@@ -31,8 +31,10 @@ def subject_document(subject: Subject, *, identity: bool, reads: Reads | None = 
         content = subject.content
         document["pods"] = [_pod(pod, reads) for pod in content.pods]
         document["images"] = [_image(image) for image in content.images]
-        document["models"] = content.models
+        document["models"] = [_model(model) for model in content.models]
+        document["servers"] = [_server(server) for server in content.servers]
         document["gpus"] = _gpus(content.gpus)
+        document["inferred"] = subject.inferred
     if identity:
         document["identity"] = _identity(subject)
     return document
@@ -72,6 +74,7 @@ def _pod(pod: Pod, reads: Reads | None) -> dict[str, Any]:
     }
     document["path"] = pod.path
     document["replicas"] = {"min": pod.replicas.min, "max": pod.replicas.max}
+    document["partial"] = pod.partial
     document["labels"] = pod.labels
     document["annotations"] = pod.annotations
     document["containers"] = [_container(container, reads) for container in pod.containers]
@@ -100,6 +103,30 @@ def _image(image: ImageRef) -> dict[str, str]:
         "tag": image.tag,
         "digest": image.digest,
         "error": image.error,
+    }
+
+
+def _model(model: ModelRef) -> dict[str, Any]:
+    return {
+        "path": model.path,
+        "uri": model.uri,
+        "scheme": model.scheme,
+        "name": model.name,
+        "version": model.version,
+        "pinned": model.pinned,
+        "role": model.role,
+        "framework": model.framework,
+        "unresolved": model.unresolved,
+    }
+
+
+def _server(server: Server) -> dict[str, Any]:
+    return {
+        "path": server.path,
+        "framework": server.framework,
+        "runtime": server.runtime,
+        "trust_remote_code": server.trust_remote_code,
+        "load_format": server.load_format,
     }
 
 

@@ -256,6 +256,7 @@ class Engine:
             user=request.user,
             groups=request.groups,
             being_deleted=subject.being_deleted,
+            inferred=isinstance(subject, Workload) and subject.inferred,
         )
 
     def _labels(self, namespace: str) -> Mapping[str, str] | None:

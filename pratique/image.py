@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from pratique.shape import json_type
 from pratique.subject import ImageRef
@@ -30,31 +31,34 @@ def parse_image(reference: object, path: str) -> ImageRef:
     if not isinstance(reference, str):
         kind = "missing" if reference is None else f"{json_type(reference)}, not text"
         return ImageRef(path=path, reference="", error=f"the image is {kind}")
-    error = ""
-    registry = repository = tag = digest = ""
-    if not reference:
-        error = "the image is empty"
-    elif len(reference) > MAX_REFERENCE_LENGTH:
+    if len(reference) > MAX_REFERENCE_LENGTH:
         return ImageRef(path=path, reference=reference[:MAX_REFERENCE_LENGTH], error="the image reference is too long")
+    return ImageRef(path, reference, *_parts(reference))
+
+
+@lru_cache(maxsize=4096)
+def _parts(reference: str) -> tuple[str, str, str, str, str]:
+    """Registry, repository, tag, digest and error of a reference; the same images come again and again."""
+    if not reference:
+        return "", "", "", "", "the image is empty"
+    name, at, digest = reference.partition("@")
+    head, slash, rest = name.partition("/")
+    # A first component is a registry only if it cannot be a path component (normalize.go, splitDockerDomain).
+    if slash and ("." in head or ":" in head or head == "localhost" or head.lower() != head):
+        registry, remainder = head, rest
     else:
-        name, at, digest = reference.partition("@")
-        head, slash, rest = name.partition("/")
-        # A first component is a registry only if it cannot be a path component (normalize.go, splitDockerDomain).
-        if slash and ("." in head or ":" in head or head == "localhost" or head.lower() != head):
-            registry, remainder = head, rest
-        else:
-            registry, remainder = DEFAULT_REGISTRY, name
-        repository, colon, tag = remainder.partition(":")
-        if registry == "index.docker.io":
-            registry = DEFAULT_REGISTRY
-        if registry == DEFAULT_REGISTRY and "/" not in repository:
-            repository = f"library/{repository}"
-        error = _error(registry, repository, tag if colon else None, digest if at else None, name)
-        if not colon and not at:
-            tag = DEFAULT_TAG
+        registry, remainder = DEFAULT_REGISTRY, name
+    repository, colon, tag = remainder.partition(":")
+    if registry == "index.docker.io":
+        registry = DEFAULT_REGISTRY
+    if registry == DEFAULT_REGISTRY and "/" not in repository:
+        repository = f"library/{repository}"
+    error = _error(registry, repository, tag if colon else None, digest if at else None, name)
     if error:
-        return ImageRef(path=path, reference=reference, error=error)
-    return ImageRef(path=path, reference=reference, registry=registry, repository=repository, tag=tag, digest=digest)
+        return "", "", "", "", error
+    if not colon and not at:
+        tag = DEFAULT_TAG
+    return registry, repository, tag, digest, ""
 
 
 def _error(registry: str, repository: str, tag: str | None, digest: str | None, name: str) -> str:

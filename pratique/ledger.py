@@ -10,7 +10,7 @@ What is kept of a decision is its *record*, a JSON object with these fields (tim
     not_passed [policy name and policy id of each evaluation that did not pass],
     evaluations [{binding, policy, policy_id, severity, result, enforcement, on_undecided, reason, waiver, facts,
                   findings [{message, path, patches [{op, path, value}]}], findings_omitted}], notes,
-    match_inputs {type, namespace, name, namespace_labels, labels, being_deleted}
+    match_inputs {type, namespace, name, namespace_labels, labels, being_deleted, inferred (only if it is)}
 
 Beside the decisions stand the configurations and bundles that they were made with, by digest, so that a decision can be
 explained for as long as it is kept. Objects are not kept, only their digest.
@@ -597,6 +597,7 @@ def _inputs(inputs: MatchInputs) -> dict[str, Any]:
         "namespace_labels": inputs.namespace_labels,
         "labels": inputs.labels,
         "being_deleted": inputs.being_deleted,
+        **({"inferred": True} if inputs.inferred else {}),
     }
 
 

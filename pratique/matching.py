@@ -36,6 +36,7 @@ class MatchInputs:
     user: str
     groups: tuple[str, ...]
     being_deleted: bool = False
+    inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ def no(reason: str) -> MatchResult:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a binding or a waiver applies. An empty `kinds` stands for every kind that the policy judges."""
+    """Where a binding or a waiver applies. An empty `kinds` stands for every kind that the policy judges; with
+    `inferred` false, objects whose pods were only found by their shape are left out."""
 
     kinds: tuple[str, ...] = ()
     include_namespaces: tuple[str, ...] = ()
@@ -71,6 +73,7 @@ class Match:
     exclude_users: tuple[str, ...] = ()
     exclude_groups: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()
+    inferred: bool = True
 
     def covers_kind(self, group: str, kind: str, type: str) -> bool:
         """Whether `kinds` names this kind: as `Kind`, `group/Kind`, a glob of either, or `workload`."""
@@ -88,6 +91,8 @@ class Match:
         """Whether this applies. Whatever cannot be known and matters is `unknown`, never `no`."""
         if not self.covers_kind(inputs.group, inputs.kind, inputs.type):
             return no(f"kind {inputs.kind} is not among {', '.join(self.kinds)}")
+        if inputs.inferred and not self.inferred:
+            return no(f"kind {inputs.kind} is in no table of kinds, and match.inferred is false")
         if inputs.operation not in self.operations:
             return no(f"operation {inputs.operation} is not among {', '.join(sorted(self.operations))}")
         if inputs.operation != "CONNECT" and inputs.subresource not in JUDGED_SUBRESOURCES:

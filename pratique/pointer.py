@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 def escape(token: str) -> str:
@@ -18,3 +19,9 @@ def pointer(*tokens: str | int) -> str:
 def tokens_of(path: str) -> Iterable[str]:
     """The unescaped tokens of `path`; the inverse of `pointer`."""
     return [token.replace("~1", "/").replace("~0", "~") for token in path.split("/")[1:]]
+
+
+@lru_cache(maxsize=4096)
+def split(path: str) -> tuple[str, ...]:
+    """The same as `tokens_of`, remembered: for the few pointers that are asked for again and again."""
+    return tuple(tokens_of(path))

@@ -44,6 +44,7 @@ _MATCH_PROPERTIES: dict[str, Any] = {
     },
     "users": _object({"exclude": _TEXTS}),
     "groups": _object({"exclude": _TEXTS}),
+    "inferred": {"type": "boolean"},
 }
 _METADATA = {
     "type": "object",

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from pratique.errors import InputError
-from pratique.pointer import tokens_of
+from pratique.pointer import pointer, split
 
 Object = Mapping[str, Any]
 
@@ -38,31 +38,37 @@ def list_at(value: object, path: str) -> list[Any]:
     return value
 
 
-def lookup(obj: Object, path: str) -> Any:
-    """The value at a JSON pointer through objects only; None where it is missing.
+def lookup(obj: Any, path: str, *, base: str = "") -> Any:
+    """The value at a JSON pointer through objects and lists; None where it is missing.
+
+    `base` is the pointer of `obj` itself, for the message.
 
     Raises:
-        InputError: something on the way is not an object.
+        InputError: something on the way is neither.
     """
-    value: Any = obj
-    walked = ""
-    for token in tokens_of(path):
-        value = mapping_at(value, walked or "/").get(token)
-        walked = f"{walked}/{token}"
+    value = obj
+    for depth, token in enumerate(split(path)):
+        if type(value) is dict:
+            value = value.get(token)
+        elif type(value) is list and token.isdecimal():
+            value = value[int(token)] if int(token) < len(value) else None
+        elif value is not None:
+            mapping_at(value, base + pointer(*split(path)[:depth]) or "/")
+            return None
     return value
 
 
-def count_at(obj: Object, path: str, *, default: int) -> int:
+def count_at(obj: Object, path: str, *, default: int, base: str = "") -> int:
     """The non-negative integer at a JSON pointer.
 
     Raises:
         InputError: it is something else.
     """
-    value = lookup(obj, path)
+    value = lookup(obj, path, base=base)
     if value is None:
         return default
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InputError(f"{path} is {_describe(value)} where a count is expected; correct the manifest")
+        raise InputError(f"{base}{path} is {_describe(value)} where a count is expected; correct the manifest")
     return value
 
 

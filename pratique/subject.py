@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
 Role = Literal["main", "init", "ephemeral"]
+ModelRole = Literal["model", "tokenizer", "lora", "draft", "dataset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,12 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """A model that a workload loads, wherever it is named."""
+    """A model that a workload loads, wherever it is named; `path` leads to the text that names it.
+
+    `uri` is as it was written. `scheme` is that of the URI (`hf`, `s3`, `oci`, `pvc`, `models` ...), `file` for a path
+    in the container. `version` is a revision, tag, digest, version or alias, `pinned` whether it can only ever mean the
+    same bytes. What is known to be named elsewhere (a Secret, a ConfigMap), or not at all, says so in `unresolved`.
+    """
 
     path: str
     uri: str
@@ -52,6 +58,24 @@ class ModelRef:
     name: str
     version: str
     pinned: bool
+    role: ModelRole = "model"
+    framework: str = ""
+    unresolved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Something that loads models: a container, or the field of a kind that stands for one.
+
+    `framework` is what it runs (`vllm`, `tgi`, `triton` ...), `runtime` the runtime object that it names.
+    `trust_remote_code` and `load_format` are the pointers and values of what was set; empty where that is not.
+    """
+
+    path: str
+    framework: str
+    runtime: str = ""
+    trust_remote_code: str = ""
+    load_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +100,11 @@ class Replicas:
 @dataclass(frozen=True, slots=True)
 class Pod:
     """One pod template (or the pod itself) in an object. `fields` are the pod spec's own fields; `path` points at the
-    spec."""
+    spec.
+
+    A `partial` spec is completed by a controller: what is missing in it may be there in the end. `devices` are the
+    accelerators of one pod that are not asked for by its containers, in whole ones.
+    """
 
     path: str
     replicas: Replicas
@@ -84,6 +112,8 @@ class Pod:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     fields: Mapping[str, Any]
+    partial: bool = False
+    devices: Mapping[str, Fraction] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +147,7 @@ class Content:
     images: tuple[ImageRef, ...]
     models: tuple[ModelRef, ...]
     gpus: Gpus
+    servers: tuple[Server, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +176,10 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Workload(Resource):
-    """Anything that ends in pods."""
+    """Anything that ends in pods, or loads models. `inferred`: of a kind that is in no table, but holds pod specs."""
 
     content: Content
+    inferred: bool = False
 
     type: ClassVar[str] = "workload"
 

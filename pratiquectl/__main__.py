@@ -38,6 +38,7 @@ VERBS = (
     Verb("decisions", "pratiquectl.decisions", "list recorded decisions, or show one"),
     Verb("explain", "pratiquectl.explain", "show how a decision came to be"),
     Verb("policy", "pratiquectl.policy", "list policies, or show one"),
+    Verb("subject", "pratiquectl.subject", "show what policies see of manifests"),
     Verb("demo", "pratiquectl.demo", "serve the webhook and send it the example manifests"),
 )
 """Every verb there is; a new one is one file and one line here."""

@@ -17,7 +17,7 @@ from pratique.configuration import Configuration, load_configuration
 from pratique.decision import Door, Outcome
 from pratique.engine import Engine, Request
 from pratique.errors import InputError, Problem
-from pratique.kinds import ContentCache, subject_of
+from pratique.kinds import ContentCache, Context, context_of, subject_of
 from pratique.policy import PolicySet
 from pratiquectl.__main__ import EXIT_DENIED, EXIT_DONE, EXIT_ERROR, Subparsers
 from pratiquectl.manifests import Found, Manifest, read_manifests
@@ -45,9 +45,13 @@ _CLUSTER_SCOPED = frozenset(
         ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"), ("networking.k8s.io", "IngressClass"),
         ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"), ("apiregistration.k8s.io", "APIService"),
         ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"), ("resource.k8s.io", "DeviceClass"),
+        ("serving.kserve.io", "ClusterServingRuntime"), ("serving.kserve.io", "ClusterStorageContainer"),
+        ("serving.kserve.io", "LocalModelCache"), ("trainer.kubeflow.org", "ClusterTrainingRuntime"),
+        ("argoproj.io", "ClusterWorkflowTemplate"), ("tekton.dev", "ClusterTask"),
+        ("ai.platform.internal", "AIWorkspace"), ("ai.platform.internal", "ModelRegistry"),
     }
 )  # fmt: skip
-"""Kinds of Kubernetes itself that have no namespace: they do not get the default one."""
+"""Kinds that have no namespace: they do not get the default one."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -137,12 +141,14 @@ def _namespaces(found: Iterable[Found], configuration: Configuration) -> Mapping
 async def _judge_all(found: Sequence[Found], engine: Engine, *, namespace: str) -> list[Item]:
     """The items in the order of `found`, at most `AT_ONCE` of them in the making."""
     content = ContentCache()
+    context = context_of((item.object for item in found if isinstance(item, Manifest)), namespace=namespace)
     progress = _Progress(len(found))
     items: list[Item] = []
     running: deque[asyncio.Task[Item]] = deque()
     try:
         for item in found:
-            running.append(asyncio.create_task(_judge(item, engine, namespace=namespace, content=content)))
+            judgement = _judge(item, engine, namespace=namespace, content=content, context=context)
+            running.append(asyncio.create_task(judgement))
             if len(running) >= AT_ONCE:
                 items.append(await running.popleft())
                 progress.show(len(items))
@@ -157,11 +163,12 @@ async def _judge_all(found: Sequence[Found], engine: Engine, *, namespace: str) 
     return items
 
 
-async def _judge(item: Found, engine: Engine, *, namespace: str, content: ContentCache) -> Item:
+async def _judge(item: Found, engine: Engine, *, namespace: str, content: ContentCache, context: Context) -> Item:
     if not isinstance(item, Manifest):
         return item
     try:
-        subject = subject_of(item.object, namespace=_default_namespace(item.object, namespace), cache=content)
+        place = default_namespace(item.object, namespace)
+        subject = subject_of(item.object, namespace=place, cache=content, context=context)
         decision = await engine.decide(
             subject, Door.CI, request=Request(operation="CREATE"), deadline=time.monotonic() + DECISION_SECONDS
         )
@@ -170,7 +177,8 @@ async def _judge(item: Found, engine: Engine, *, namespace: str, content: Conten
     return Judged(item.file, item.line, decision)
 
 
-def _default_namespace(obj: Mapping[str, Any], namespace: str) -> str:
+def default_namespace(obj: Mapping[str, Any], namespace: str) -> str:
+    """`namespace` for an object that can be in one."""
     group = str(obj["apiVersion"]).rpartition("/")[0]
     return "" if (group, str(obj["kind"])) in _CLUSTER_SCOPED else namespace
 

@@ -330,7 +330,7 @@ def _resource(group: str, kind: str, binding: Binding, notes: dict[str, None]) -
     return resource
 
 
-_KNOWN = {**RESOURCES, **CONNECT_RESOURCES}
+_KNOWN = {**{key: kind.resource for key, kind in KINDS.items()}, **RESOURCES, **CONNECT_RESOURCES}
 
 
 def _is_glob(text: str) -> bool:

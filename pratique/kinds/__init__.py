@@ -11,32 +11,37 @@ from typing import Any
 
 from pratique.canonical import canonical_json, sha256
 from pratique.errors import InputError
-from pratique.gpu import count_gpus
 from pratique.identity import IDENTITY_ANNOTATIONS, IDENTITY_LABELS, pod_spec_without_identity, without
-from pratique.image import parse_image
-from pratique.kinds import core
-from pratique.kinds.table import Kind, PodTemplate
+from pratique.kinds import (
+    aibrix,
+    argo,
+    batch,
+    core,
+    kaito,
+    kserve,
+    kubeflow,
+    lws,
+    nvidia,
+    platform,
+    ray,
+    seldon,
+    serving,
+)
+from pratique.kinds.context import NOTHING_KNOWN, Context, context_of
+from pratique.kinds.extract import Surroundings, content_of
+from pratique.kinds.inferred import infer_kind
+from pratique.kinds.table import Kind
 from pratique.pointer import pointer
-from pratique.shape import Object, json_type, list_at, lookup, mapping_at
-from pratique.subject import (
-    Container,
-    Content,
-    GroupVersionKind,
-    Identity,
-    ImageRef,
-    Pod,
-    Resource,
-    Role,
-    Workload,
-)
+from pratique.shape import Object, json_type, mapping_at
+from pratique.subject import Content, GroupVersionKind, Identity, Resource, Workload
 
-KINDS: dict[tuple[str, str], Kind] = {(kind.group, kind.kind): kind for kind in core.KINDS}
+__all__ = ["KINDS", "ContentCache", "Context", "context_of", "is_workload", "subject_of"]
 
-_ROLES: tuple[tuple[str, Role], ...] = (
-    ("initContainers", "init"),
-    ("containers", "main"),
-    ("ephemeralContainers", "ephemeral"),
-)
+KINDS: dict[tuple[str, str], Kind] = {
+    (kind.group, kind.kind): kind
+    for table in (core, kserve, ray, kubeflow, lws, batch, argo, serving, nvidia, kaito, seldon, aibrix, platform)
+    for kind in table.KINDS
+}
 
 
 class ContentCache:
@@ -75,10 +80,14 @@ def is_workload(group: str, kind: str) -> bool:
     return (group, kind) in KINDS
 
 
-def subject_of(obj: object, *, namespace: str = "", cache: ContentCache | None = None) -> Resource:
-    """The Subject that a Kubernetes object is; a `Workload` if its kind ends in pods.
+def subject_of(
+    obj: object, *, namespace: str = "", cache: ContentCache | None = None, context: Context = NOTHING_KNOWN
+) -> Resource:
+    """The Subject that a Kubernetes object is; a `Workload` if its kind ends in pods or loads models, or if pod specs
+    are found in it by their shape.
 
-    `namespace` is used where the object does not say its own (on its way to the API server it may not).
+    `namespace` is used where the object does not say its own (on its way to the API server it may not). `context` is
+    what other objects of the same input say of it (`context_of`): how far autoscalers go, what claims hold.
 
     Raises:
         InputError: not an object of the Kubernetes API, or one whose parts have the wrong types.
@@ -103,76 +112,39 @@ def subject_of(obj: object, *, namespace: str = "", cache: ContentCache | None =
     kind = KINDS.get((gvk.group, gvk.kind))
     if kind is not None and gvk.kind == "Pod" and obj.get("spec") is not None:
         body["spec"] = pod_spec_without_identity(mapping_at(obj.get("spec"), "/spec"), metadata)
-    key = hashlib.sha256(canonical_json([namespace, labels, annotations, body])).digest()
+    canonical = canonical_json([namespace, labels, annotations, body])
+    key = hashlib.sha256(canonical).digest()
+    max_replicas = None
+    if context is not NOTHING_KNOWN:
+        max_replicas = context.max_replicas.get((gvk.group, gvk.kind, namespace, identity.name))
+        claims = context.claims_of(namespace) if b"esourceClaim" in canonical else []
+        if max_replicas is not None or claims:  # else it is the same to every policy as without a context
+            key = hashlib.sha256(key + canonical_json([max_replicas, claims])).digest()
     being_deleted = metadata.get("deletionTimestamp") is not None
+    inferred = False
     if "managedFields" in metadata:  # half of the object, and of no use to any policy: let its memory go
         own = {name: value for name, value in metadata.items() if name != "managedFields"}
         obj = {**obj, "metadata": own}
     if kind is None:
-        return Resource(gvk, namespace, identity, labels, annotations, obj, body, digest, key, being_deleted)
+        kind = infer_kind(gvk.group, gvk.kind, body)
+        if kind is None:
+            return Resource(gvk, namespace, identity, labels, annotations, obj, body, digest, key, being_deleted)
+        inferred = True
     content = cache.get(key) if cache is not None else None
     if content is None:
-        content = _content({**body, "metadata": metadata}, kind)
+        around = Surroundings(namespace, context.claims, max_replicas, _kind_of)
+        content = content_of({**body, "metadata": metadata}, kind, around)
         if cache is not None:
             cache.put(key, content)
-    return Workload(gvk, namespace, identity, labels, annotations, obj, body, digest, key, being_deleted, content)
-
-
-def _content(obj: Object, kind: Kind) -> Content:
-    pods = tuple(_pod(obj, template) for template in kind.templates)
-    images = tuple(image for pod in pods for image in _images(pod))
-    return Content(pods=pods, images=images, models=(), gpus=count_gpus(pods))
-
-
-def _pod(obj: Object, template: PodTemplate) -> Pod:
-    spec = lookup(obj, template.spec)
-    if spec is None:
-        raise InputError(f"{template.spec} is missing: there is no pod to judge; add the pod spec")
-    spec = mapping_at(spec, template.spec)
-    if not list_at(spec.get("containers"), f"{template.spec}/containers"):
-        raise InputError(f"{template.spec}/containers is missing or empty: there is nothing to judge; add a container")
-    metadata = mapping_at(lookup(obj, template.metadata), template.metadata)
-    return Pod(
-        path=template.spec,
-        replicas=template.replicas(obj),
-        containers=tuple(
-            container for field, role in _ROLES for container in _containers(spec, template.spec, field, role)
-        ),
-        labels=without(_texts(metadata.get("labels"), f"{template.metadata}/labels"), IDENTITY_LABELS),
-        annotations=without(
-            _texts(metadata.get("annotations"), f"{template.metadata}/annotations"), IDENTITY_ANNOTATIONS
-        ),
-        fields=spec,
+    return Workload(
+        gvk, namespace, identity, labels, annotations, obj, body, digest, key, being_deleted, content, inferred
     )
 
 
-def _containers(spec: Object, path: str, field: str, role: Role) -> list[Container]:
-    containers = []
-    for index, value in enumerate(list_at(spec.get(field), f"{path}/{field}")):
-        place = f"{path}/{field}/{index}"
-        fields = mapping_at(value, place)
-        name = fields.get("name")
-        containers.append(
-            Container(
-                path=place,
-                role=role,
-                name=name if isinstance(name, str) else "",
-                image=parse_image(fields.get("image"), f"{place}/image"),
-                fields=fields,
-            )
-        )
-    return containers
-
-
-def _images(pod: Pod) -> list[ImageRef]:
-    images = [container.image for container in pod.containers]
-    for index, value in enumerate(list_at(pod.fields.get("volumes"), f"{pod.path}/volumes")):
-        place = f"{pod.path}/volumes/{index}"
-        source = mapping_at(value, place).get("image")
-        if source is not None:
-            reference = mapping_at(source, f"{place}/image").get("reference")
-            images.append(parse_image(reference, f"{place}/image/reference"))
-    return images
+def _kind_of(obj: Object) -> Kind | None:
+    """The entry that an embedded object is read by."""
+    gvk = _gvk(obj)
+    return KINDS.get((gvk.group, gvk.kind)) or infer_kind(gvk.group, gvk.kind, obj)
 
 
 def _gvk(obj: Object) -> GroupVersionKind:

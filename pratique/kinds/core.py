@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from pratique.kinds.table import Kind, PodTemplate, fixed, parallel, scaled
 
+_SCALE = "/spec/replicas"
 _TEMPLATE = ("/spec/template/spec", "/spec/template/metadata")
 
 KINDS = (
-    Kind("", "Pod", (PodTemplate("/spec", "/metadata", fixed(1)),)),
-    Kind("", "PodTemplate", (PodTemplate("/template/spec", "/template/metadata", fixed(0)),)),
-    Kind("", "ReplicationController", (PodTemplate(*_TEMPLATE, scaled("/spec/replicas")),)),
-    Kind("apps", "Deployment", (PodTemplate(*_TEMPLATE, scaled("/spec/replicas")),)),
-    Kind("apps", "ReplicaSet", (PodTemplate(*_TEMPLATE, scaled("/spec/replicas")),)),
-    Kind("apps", "StatefulSet", (PodTemplate(*_TEMPLATE, scaled("/spec/replicas")),)),
-    Kind("apps", "DaemonSet", (PodTemplate(*_TEMPLATE, fixed(1)),)),
-    Kind("batch", "Job", (PodTemplate(*_TEMPLATE, parallel("/spec")),)),
+    Kind("", "Pod", (PodTemplate("/spec", "/metadata", fixed(1), required=True),)),
+    Kind("", "PodTemplate", (PodTemplate("/template/spec", "/template/metadata", fixed(0), required=True),)),
+    Kind("", "ReplicationController", (PodTemplate(*_TEMPLATE, scaled(_SCALE), required=True),), scale=_SCALE),
+    Kind("apps", "Deployment", (PodTemplate(*_TEMPLATE, scaled(_SCALE), required=True),), scale=_SCALE),
+    Kind("apps", "ReplicaSet", (PodTemplate(*_TEMPLATE, scaled(_SCALE), required=True),), scale=_SCALE),
+    Kind("apps", "StatefulSet", (PodTemplate(*_TEMPLATE, scaled(_SCALE), required=True),), scale=_SCALE),
+    Kind("apps", "DaemonSet", (PodTemplate(*_TEMPLATE, fixed(1), required=True),)),
+    Kind("batch", "Job", (PodTemplate(*_TEMPLATE, parallel("/spec"), required=True),)),
     Kind(
         "batch",
         "CronJob",
@@ -27,6 +28,7 @@ KINDS = (
                 "/spec/jobTemplate/spec/template/spec",
                 "/spec/jobTemplate/spec/template/metadata",
                 parallel("/spec/jobTemplate/spec"),
+                required=True,
             ),
         ),
     ),

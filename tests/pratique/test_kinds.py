@@ -80,7 +80,7 @@ def test_where_the_pods_are_and_how_many(obj: dict[str, Any], path: str, replica
 
 
 def test_every_core_kind_has_a_case_above() -> None:
-    assert {kind for _, kind in KINDS} == {
+    assert {kind for group, kind in KINDS if "." not in group} == {
         "Pod",
         "PodTemplate",
         "ReplicationController",
@@ -341,3 +341,45 @@ def test_every_image_is_found_and_every_pointer_leads_to_it(obj: dict[str, Any])
     assert sorted((image.path, image.reference) for image in content.images) == sorted(_walk(obj))
     assert all(_at(obj, image.path) == image.reference for image in content.images)
     assert content.gpus.now <= content.gpus.peak
+
+
+# --- parts of accelerators, and what only sounds like some
+
+
+@pytest.mark.parametrize(
+    ("annotations", "gpus"),
+    [
+        ({"gpu-fraction": "0.5"}, Fraction(1, 2)),
+        ({"gpu-fraction": "0.1"}, Fraction(1, 10)),
+        ({"gpu-fraction": "0.5", "gpu-fraction-num-devices": "3"}, Fraction(3, 2)),
+        ({"gpu-memory": "4096"}, Fraction(1)),
+        ({}, Fraction(0)),
+    ],
+)
+def test_a_shared_accelerator_counts_as_its_part(annotations: dict[str, str], gpus: Fraction) -> None:
+    content = workload(manifest("v1", "Pod", pod_spec(), annotations=annotations)).content
+    assert (content.gpus.now, content.gpus.peak) == (gpus, gpus)
+
+
+def test_a_part_that_is_no_number_is_refused() -> None:
+    with pytest.raises(InputError, match="the annotation gpu-fraction: 'half' is not a quantity"):
+        subject_of(manifest("v1", "Pod", pod_spec(), annotations={"gpu-fraction": "half"}))
+
+
+@pytest.mark.parametrize(
+    ("limits", "gpus"),
+    [
+        ({"nvidia.com/gpu": 1, "nvidia.com/gpumem": 3000, "nvidia.com/gpucores": 30}, 1),
+        ({"nvidia.com/gpumem-percentage": 50}, 0),
+        ({"volcano.sh/vgpu-number": 2, "volcano.sh/vgpu-memory": 3000}, 2),
+        ({"huawei.com/Ascend910": 8}, 8),
+        ({"cambricon.com/mlu370": 2}, 2),
+        ({"aws.amazon.com/neuroncore": 4}, 2),
+        ({"koordinator.sh/gpu": 50}, Fraction(1, 2)),
+        ({"cloud-tpus.google.com/v3": 8}, 8),
+        ({"rdma/hca": 1, "example.com/fpga": 1}, 0),
+    ],
+)
+def test_which_resources_are_accelerators(limits: dict[str, int], gpus: Fraction | int) -> None:
+    pod = {"containers": [{"name": "a", "image": "r.io/a:1", "resources": {"limits": limits}}]}
+    assert workload(manifest("v1", "Pod", pod)).content.gpus.peak == gpus

@@ -21,7 +21,7 @@ _SERVICE = ("--service", "pratique-system/pratique")
 class _Place:
     def __init__(self, root: Path) -> None:
         self.config = root / "config.yaml"
-        self.bind(binding("gpus", "gpu/limit", match={"kinds": ["Job"]}))
+        self.bind(binding("gpus", "gpu/limit", match={"kinds": ["batch/Job"]}))
         self.ca = Authority(root / "ca").certificate
 
     def bind(self, *documents: object) -> None:

@@ -38,7 +38,7 @@ def _notes(*documents: object) -> tuple[str, ...]:
 
 def test_the_whole_document() -> None:
     validating, mutating = registered(
-        _bindings(binding("b", "test/workload", match={"kinds": ["CronJob"], "operations": ["CREATE"]})),
+        _bindings(binding("b", "test/workload", match={"kinds": ["batch/CronJob"], "operations": ["CREATE"]})),
         Registration(
             endpoint=ServiceReference("pratique-system", "pratique", 8443, "/base"),
             ca_bundle=b"PEM",
@@ -125,6 +125,11 @@ def test_what_can_be_scaled_is_asked_about_when_it_is() -> None:
     ]
 
 
+def test_the_resource_of_a_kind_is_what_kubernetes_calls_it() -> None:
+    of_kubernetes = {key: kind.resource for key, kind in KINDS.items() if key in RESOURCES}
+    assert of_kubernetes == {key: RESOURCES[key] for key in of_kubernetes}
+
+
 @pytest.mark.parametrize("kinds", [[], ["workload"], ["*"]])
 def test_a_policy_for_workloads_is_narrowed_to_what_ends_in_pods(kinds: list[str]) -> None:
     resources = [
@@ -134,7 +139,7 @@ def test_a_policy_for_workloads_is_narrowed_to_what_ends_in_pods(kinds: list[str
         if "/" not in name
     ]
 
-    expected = {(group, RESOURCES.get((group, kind), "*")) for group, kind in KINDS}
+    expected = {(group, kind.resource) for (group, _), kind in KINDS.items()}
     assert set(resources) == expected
 
 
@@ -157,15 +162,15 @@ def test_a_kind_without_group_is_meant_in_every_group() -> None:
 
 
 def test_a_kind_whose_resource_is_not_known_widens_to_its_group() -> None:
-    document = binding("b", "test/resource", match={"kinds": ["serving.kserve.io/InferenceService"]})
+    document = binding("b", "test/resource", match={"kinds": ["example.com/Widget"]})
 
     assert _rules(document) == [
-        ("serving.kserve.io", ["CREATE", "UPDATE"], ["*"]),
-        ("serving.kserve.io", ["UPDATE"], ["*/ephemeralcontainers", "*/resize", "*/scale"]),
+        ("example.com", ["CREATE", "UPDATE"], ["*"]),
+        ("example.com", ["UPDATE"], ["*/ephemeralcontainers", "*/resize", "*/scale"]),
     ]
     assert _notes(document) == (
-        "b judges serving.kserve.io/InferenceService, whose resource is not known: the API server asks about every"
-        " resource of group serving.kserve.io",
+        "b judges example.com/Widget, whose resource is not known: the API server asks about every"
+        " resource of group example.com",
     )
 
 
@@ -174,10 +179,10 @@ def test_a_kind_whose_resource_is_not_known_widens_to_its_group() -> None:
     [
         ([], "*", "b names no kinds: the API server asks about every resource"),
         (
-            ["InferenceService"],
+            ["Widget"],
             "*",
-            "b names the kind InferenceService, whose resource is not known: the API server asks about every resource;"
-            " write group/InferenceService to have it ask about that group only",
+            "b names the kind Widget, whose resource is not known: the API server asks about every resource;"
+            " write group/Widget to have it ask about that group only",
         ),
         (["*Service"], "*", "b names the kinds *Service: the API server asks about every resource of every group"),
         (["*/Service?"], "*", "b names the kinds */Service?: the API server asks about every resource of every group"),

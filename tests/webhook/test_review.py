@@ -288,10 +288,10 @@ def test_what_is_scaled_but_not_known_keeps_kind_and_name() -> None:
 
 
 def test_what_is_scaled_and_of_no_kind_that_we_know_has_none() -> None:
-    document = scale_review("llm", namespace="team-a", replicas=8, resource="rayclusters", group="ray.io")
+    document = scale_review("llm", namespace="team-a", replicas=8, resource="widgets", group="example.com")
     stand_in = scaled_unknown(read_review(encoded(document)), cache=ContentCache())
     assert not isinstance(stand_in, Workload)
-    assert (stand_in.gvk, stand_in.identity.name) == (GroupVersionKind("ray.io", "v1", ""), "llm")
+    assert (stand_in.gvk, stand_in.identity.name) == (GroupVersionKind("example.com", "v1", ""), "llm")
 
 
 def test_who_and_how_go_to_the_engine() -> None:
