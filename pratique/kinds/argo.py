@@ -1,9 +1,9 @@
 """Workflows: Argo, Tekton.
 
-* argoproj/argo-workflows pkg/apis/workflow/v1alpha1/workflow_types.go (v3.7): a template that has `container`,
+* argoproj/argo-workflows pkg/apis/workflow/v1alpha1/workflow_types.go: a template that has `container`,
   `script` or `containerSet` is a pod; `steps` and `dag` call templates, `with*` many times; `resource.manifest` is a
   whole object as text. What is in an entry that refers to a WorkflowTemplate is judged there.
-* tektoncd/pipeline pkg/apis/pipeline/v1/task_types.go, container_types.go (v1.0; v1beta1): the steps of a Task are
+* tektoncd/pipeline pkg/apis/pipeline/v1/task_types.go, container_types.go: the steps of a Task are
   containers of one pod, with `computeResources` (`resources` in v1beta1).
 """
 

@@ -1,11 +1,11 @@
 """Other batch systems, and objects that wrap whole objects.
 
-* volcano-sh/apis pkg/apis/batch/v1alpha1/job.go (v1.12): tasks with `replicas` (1) and a template. A JobTemplate and
+* volcano-sh/apis pkg/apis/batch/v1alpha1/job.go: tasks with `replicas` (1) and a template. A JobTemplate and
   the jobs of a JobFlow are templates; a CronJob (batch.volcano.sh) starts Jobs.
-* project-codeflare/appwrapper api/v1beta2/appwrapper_types.go (v1.1): each component is a whole object; in v1beta1
+* project-codeflare/appwrapper api/v1beta2/appwrapper_types.go (019a3d39): each component is a whole object; in v1beta1
   (mcad) so are `resources.GenericItems[].generictemplate`, `replicas` times.
-* kedacore/keda apis/keda/v1alpha1/scaledjob_types.go (v2.17): up to `maxReplicaCount` (100) Jobs at one time.
-* argoproj/argo-rollouts pkg/apis/rollouts/v1alpha1/types.go (v1.8): a Deployment with another strategy.
+* kedacore/keda apis/keda/v1alpha1/scaledjob_types.go: up to `maxReplicaCount` (100) Jobs at one time.
+* argoproj/argo-rollouts pkg/apis/rollouts/v1alpha1/types.go: a Deployment with another strategy.
 """
 
 from __future__ import annotations

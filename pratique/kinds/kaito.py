@@ -1,5 +1,5 @@
 """KAITO (kaito-project/kaito api/v1beta1/workspace_types.go, ragengine_types.go, api/v1alpha1/inferenceset_types.go,
-multiroleinference_types.go, pkg/sku; v0.8 and master of 2026).
+multiroleinference_types.go, pkg/sku; at 0228438b, 289d2c43 and 0d9b555e).
 
 A Workspace has no `spec`. A preset needs no pod spec: its pods are one for each node, and each has all GPUs of the
 node type. An InferenceSet is `replicas` Workspaces, at most `nodeCountLimit` nodes.

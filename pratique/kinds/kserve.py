@@ -1,4 +1,4 @@
-"""KServe (kserve/kserve pkg/apis/serving, v0.15 and master of 2026).
+"""KServe (kserve/kserve pkg/apis/serving at 0217bdab and 01bfd238, of 2026).
 
 * v1beta1/inference_service.go, predictor.go, component.go: a component is a pod spec with `minReplicas` (1 where it
   is not given) and `maxReplicas` beside it. The model server is a container called `model`, or as its framework; its

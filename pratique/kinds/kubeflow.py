@@ -1,12 +1,12 @@
 """Kubeflow: training, notebooks.
 
-* kubeflow/training-operator pkg/apis/kubeflow.org/v1 (v1.9): replica specs, a map of roles with `replicas` (1 where
-  it is not given) and a pod template; an elastic PyTorchJob grows to `elasticPolicy.maxReplicas` workers.
+* kubeflow/training-operator pkg/apis/kubeflow.org/v1: replica specs, a map of roles with `replicas` (1 where it is
+  not given) and a pod template; an elastic PyTorchJob grows to `elasticPolicy.maxReplicas` workers.
   kubeflow/mpi-operator pkg/apis/kubeflow/v2beta1: the same form.
-* kubeflow/trainer pkg/apis/trainer/v1alpha1/trainjob_types.go, trainingruntime_types.go (v2.1): a TrainJob says what
-  differs from a (Cluster)TrainingRuntime, whose pods it runs: `trainer` has image, command, `numNodes` and
-  `resourcesPerNode`; patches of the runtime's pods are in `podSpecOverrides`, `podTemplateOverrides` or
-  `runtimePatches`.
+* kubeflow/trainer pkg/apis/trainer/v1alpha1/trainjob_types.go, trainingruntime_types.go (0015772c, 022656ac): a
+  TrainJob says what differs from a (Cluster)TrainingRuntime, whose pods it runs: `trainer` has image, command,
+  `numNodes` and `resourcesPerNode`; patches of the runtime's pods are in `podSpecOverrides`, `podTemplateOverrides`
+  or `runtimePatches`.
 * kubeflow/kubeflow components/notebook-controller/api/v1: one pod.
 """
 

@@ -1,8 +1,8 @@
 """Groups of pods: LeaderWorkerSet, JobSet.
 
-* kubernetes-sigs/lws api/leaderworkerset/v1/leaderworkerset_types.go (v0.7): `replicas` groups (1) of `size` pods
+* kubernetes-sigs/lws api/leaderworkerset/v1/leaderworkerset_types.go: `replicas` groups (1) of `size` pods
   (1), one of them the leader. Without a `leaderTemplate` the leader is made from the worker's.
-* kubernetes-sigs/jobset api/jobset/v1alpha2/jobset_types.go (v0.10): each replicated job is `replicas` (1) Jobs.
+* kubernetes-sigs/jobset api/jobset/v1alpha2/jobset_types.go: each replicated job is `replicas` (1) Jobs.
 """
 
 from __future__ import annotations

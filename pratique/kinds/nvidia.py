@@ -1,10 +1,10 @@
 """NVIDIA: NIM, NeMo, Dynamo.
 
 * NVIDIA/k8s-nim-operator api/apps/v1alpha1/nimservice_types.go, nimcache_types.go, common_types.go, dra_types.go
-  (v3.0): a NIMService is container and pod in one, its image is split into repository and tag. With `multiNode`, a
-  replica is a LeaderWorkerSet of `parallelism.pipeline` pods (`size` before v3.0) with `parallelism.tensor` GPUs each
-  (`gpusPerPod`). Where the resources name no GPU, the operator adds those of the profile, at least one. A NIMCache
-  runs one Job with the image `modelPuller`.
+  (0464933f and later): a NIMService is container and pod in one, its image is split into repository and tag. With
+  `multiNode`, a replica is a LeaderWorkerSet of `parallelism.pipeline` pods (`size` before v3.0) with
+  `parallelism.tensor` GPUs each (`gpusPerPod`). Where the resources name no GPU, the operator adds those of the
+  profile, at least one. A NIMCache runs one Job with the image `modelPuller`.
 * ai-dynamo/dynamo deploy/operator/api/v1alpha1/dynamocomponentdeployment_types.go, common.go: `services`, an object,
   each with `extraPodSpec` (a pod spec and `mainContainer`), and GPUs in `resources.limits.gpu`; v1beta1:
   `components`, a list, each with a `podTemplate`, in groups that have replicas too. `multinode.nodeCount` pods are

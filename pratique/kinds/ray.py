@@ -1,5 +1,5 @@
 """Ray (ray-project/kuberay ray-operator/apis/ray/v1: raycluster_types.go, rayjob_types.go, rayservice_types.go,
-raycronjob_types.go, v1.5 and master of 2026; v1alpha1 has the same fields).
+raycronjob_types.go, at 026f1433, 0057210e and 027ccaf8; v1alpha1 has the same fields).
 
 A worker group has `replicas` replicas of `numOfHosts` pods each. `maxReplicas` counts even where autoscaling is off;
 its default (2^31 - 1, which the API server writes into every object) is no bound that anybody chose, and counts only

@@ -1,11 +1,11 @@
 """Seldon.
 
-* SeldonIO/seldon-core operator/apis/machinelearning.seldon.io/v1/seldondeployment_types.go (v1.18): each of a
+* SeldonIO/seldon-core operator/apis/machinelearning.seldon.io/v1/seldondeployment_types.go (00908a96): each of a
   predictor's `componentSpecs` is a Deployment, with `replicas` of its own or of the predictor or of the whole; its
   containers need no image where the graph names a prepackaged server. The graph is a tree, each node with a
   `modelUri`.
-* operator/apis/mlops/v1alpha1/model_types.go, server_types.go, serverconfig_types.go, seldonruntime_types.go (v2.10):
-  a Model is loaded into the pods of a Server.
+* operator/apis/mlops/v1alpha1/model_types.go, server_types.go, serverconfig_types.go, seldonruntime_types.go
+  (043fd92d, 00bd0bdc): a Model is loaded into the pods of a Server.
 """
 
 from __future__ import annotations

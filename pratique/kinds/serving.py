@@ -1,9 +1,9 @@
 """Serving platforms: Knative, KubeAI.
 
-* knative/serving pkg/apis/serving/v1/service_types.go, autoscaling/register.go (v1.18): the number of pods is in
+* knative/serving pkg/apis/serving/v1/service_types.go, autoscaling/register.go: the number of pods is in
   annotations of the template (`max-scale`; 0 is no limit). Where no limit is written, one is set by the cluster, or
   there is none; what can be seen counts.
-* kubeai-project/kubeai api/k8s/v1/model_types.go (v0.23): `replicas` is set by KubeAI between `minReplicas` and
+* kubeai-project/kubeai api/k8s/v1/model_types.go (094b02b0): `replicas` is set by KubeAI between `minReplicas` and
   `maxReplicas`, which without a value is no limit; `resourceProfile` is a profile of the configuration and how many
   of it. `env` is an object of names and values.
 """

@@ -884,6 +884,20 @@ OTHERS = (
         for kind in ("RayClusterFleet", "RayClusterReplicaSet")
     ),
     Case(
+        "an AIBrix KVCache of the first versions",
+        """
+        apiVersion: orchestration.aibrix.ai/v1alpha1
+        kind: KVCache
+        metadata: {name: kv}
+        spec:
+          replicas: 2
+          cacheSpec: {image: "r.io/kvcache:1"}
+          metadata: {etcd: {image: "r.io/etcd:3", replicas: 1}}
+        """,
+        pods=(("/spec/cacheSpec", 2, 2), ("/spec/metadata/etcd", 1, 1)),
+        images=(("/spec/cacheSpec/image", "r.io/kvcache:1"), ("/spec/metadata/etcd/image", "r.io/etcd:3")),
+    ),
+    Case(
         "an AIBrix KVCache",
         """
         apiVersion: orchestration.aibrix.ai/v1alpha1
