@@ -24,6 +24,8 @@ from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY
 from tests.policies.conftest import ENGINES, SECONDS
 
+pytestmark = pytest.mark.slow
+
 MISSING = object()
 VALUES: tuple[Any, ...] = (
     MISSING,
