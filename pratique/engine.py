@@ -40,9 +40,9 @@ from pratique.evaluator import Evaluator, PolicyResult
 from pratique.facts import Fact, FactSource, Known, Unavailable, facts_document, gather_facts
 from pratique.matching import MatchInputs
 from pratique.policy import PolicySet
-from pratique.subject import GroupVersionKind, Resource, Subject, Workload
+from pratique.subject import GroupVersionKind, ImageRef, Resource, Subject, Workload
 from pratique.uuid7 import uuid7
-from pratique.waiver import Waiver
+from pratique.waiver import Waiver, written_time
 
 _FACTS = "facts."
 
@@ -368,7 +368,7 @@ class Engine:
         for evaluation in evaluations:
             if evaluation.result is Result.FAIL:
                 for waiver in self.configuration.waivers:
-                    if not waiver.covers(evaluation.policy, context.inputs):
+                    if not waiver.covers(evaluation.policy, context.inputs, _images(context.subject)):
                         continue
                     if why := waiver.why_not(context.now):
                         notes.append(f"waiver {waiver.name} does not count: {why}")
@@ -376,8 +376,8 @@ class Engine:
                         evaluation = replace(
                             evaluation,
                             result=Result.EXEMPT,
-                            reason=f"waiver {waiver.name} until {waiver.expires:%Y-%m-%dT%H:%M:%SZ}: {waiver.reason}",
-                            waiver=f"{waiver.name}@{waiver.digest}",
+                            reason=f"waiver {waiver.name} until {written_time(waiver.expires)}: {waiver.reason}",
+                            waiver=waiver.reference,
                         )
                         break
                     else:
@@ -394,6 +394,10 @@ class Engine:
         (answer,) = await self._ask([document], context)
         result = answer[binding.policy.name]
         return isinstance(result, PolicyResult) and not result.violations
+
+
+def _images(subject: Subject) -> tuple[ImageRef, ...]:
+    return subject.content.images if isinstance(subject, Workload) else ()
 
 
 def _labels_matter(configuration: Configuration) -> bool:

@@ -662,13 +662,13 @@ class Snapshot:
     policies: PolicySet
 
     def configuration(self) -> Configuration:
-        """The configuration as it was. Approvals are not verified again: which waivers counted is in the decision.
+        """The configuration as it was, with the approvers and approvals that there were then.
 
         Raises:
             ConfigError: the documents were valid for another version of Pratique, but are not for this one.
         """
         documents = [Document("recorded", index, 0, value) for index, value in enumerate(self.documents)]
-        return build(documents, self.policies)
+        return build(documents, self.policies, recorded=True)
 
 
 @dataclass(slots=True)

@@ -21,8 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pratique import last_good
+from pratique.approvers import approver_list
 from pratique.cache import DecisionCache
-from pratique.configuration import Configuration, load_configuration
+from pratique.configuration import Configuration, load_configuration, trusted_approvers
 from pratique.decision import Door, Enforcement, Result
 from pratique.engine import Engine, NamespaceLabels, NamespaceLookup, Request
 from pratique.errors import ConfigError, EvaluationError, LoadError, PratiqueError, Problem
@@ -73,6 +74,7 @@ class Live:
         policies: Path,
         config: Path,
         start_evaluator: StartEvaluator,
+        approvers: Path | None = None,
         state: Path | None = None,
         cache: DecisionCache | None = None,
         namespace_labels: NamespaceLabels | None = None,
@@ -80,7 +82,8 @@ class Live:
         before_change: Callable[[Configuration, PolicySet], Awaitable[None]] | None = None,
         poll_seconds: float = 1.0,
     ) -> None:
-        """`state` is where the last good configuration is kept; None: nowhere.
+        """`approvers` is the file that says who may approve waivers; without it, none counts. `state` is where the last
+        good configuration is kept; None: nowhere.
 
         `cache` is shared by all engines: its keys hold the digests. Without `namespace_labels`, those of the
         Namespace documents in the configuration count. `before_change` is awaited before each new pair of bundle and
@@ -98,6 +101,7 @@ class Live:
         """How often one was refused."""
         self._policies = policies
         self._config = config
+        self._approvers = approvers
         self._start_evaluator = start_evaluator
         self._state = state
         self._cache = cache
@@ -136,7 +140,7 @@ class Live:
     async def poll(self) -> None:
         """Look once; if the files are not those that were tried last, load them and bring them into force or say why
         not."""
-        seen = await asyncio.to_thread(signature, self._policies, self._config)
+        seen = await asyncio.to_thread(signature, *self._paths())
         retry = self._retry_at is not None and time.monotonic() >= self._retry_at
         if seen == self._tried and not retry:
             return
@@ -176,7 +180,7 @@ class Live:
     async def _settled(self) -> tuple[PolicySet, Configuration]:
         """What is in the files, read while nothing changed; where something is in force already, after a pause too."""
         for attempt in range(SETTLE_TRIES):
-            before = await asyncio.to_thread(signature, self._policies, self._config)
+            before = await asyncio.to_thread(signature, *self._paths())
             if attempt or self.engine is not None:
                 await asyncio.sleep(SETTLE_SECONDS)
             failure: LoadError | None = None
@@ -184,17 +188,20 @@ class Live:
                 found = await asyncio.to_thread(self._read)
             except LoadError as error:
                 failure = error
-            if await asyncio.to_thread(signature, self._policies, self._config) == before:
+            if await asyncio.to_thread(signature, *self._paths()) == before:
                 self._tried = before
                 if failure is not None:
                     raise failure
                 return found
-        where = f"{self._policies} or {self._config}"
+        where = " or ".join(str(path) for path in self._paths())
         raise ConfigError(Problem(where, "", "the files never stop changing; replace them in one step"))
+
+    def _paths(self) -> list[Path]:
+        return [path for path in (self._policies, self._config, self._approvers) if path is not None]
 
     def _read(self) -> tuple[PolicySet, Configuration]:
         policies = PolicySet.load(contents(self._policies))
-        return policies, load_configuration(contents(self._config), policies)
+        return policies, load_configuration(contents(self._config), policies, approvers=self._approvers)
 
     async def _bring_into_force(self, policies: PolicySet, configuration: Configuration) -> None:
         """Raises: PolicyError, ConfigError, EvaluationError."""
@@ -288,7 +295,7 @@ class Live:
         if self._state is None:
             return False
         try:
-            found = await asyncio.to_thread(last_good.load, self._state)
+            found = await asyncio.to_thread(self._last_good, self._state)
             if found is None:
                 return False
             await self._bring_into_force(found.policies, found.configuration)
@@ -300,6 +307,17 @@ class Live:
             self._retry_at = time.monotonic() + RETRY_SECONDS
         self._refuse(f"started with the last good configuration, kept at {since}, because: {error}")
         return True
+
+    def _last_good(self, state: Path) -> last_good.LastGood | None:
+        """Raises: LoadError."""
+        try:
+            approvers = trusted_approvers(self._approvers)
+            if approvers is not None:
+                approver_list(approvers)
+        except ConfigError as error:
+            log.error("no waiver counts, because the list of approvers cannot be used: %s", error)
+            approvers = None
+        return last_good.load(state, approvers=approvers)
 
     async def _keep(self, policies: PolicySet, configuration: Configuration) -> None:
         if self._state is None:

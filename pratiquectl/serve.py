@@ -129,6 +129,7 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
         live = Live(
             policies=settings.policies,
             config=settings.config,
+            approvers=settings.approvers,
             state=settings.state,
             start_evaluator=lambda policies: start_evaluator(choice, policies),
             cache=DecisionCache(max_bytes=settings.cache_bytes),

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from pratique.kinds import subject_of
 from pratique.live import Live
 from pratique.policy import PolicySet
 from tests.support import workloads
+from tests.support.approvals import BOB, GRACE, approval, approvers, request
 from tests.support.bundles import ALWAYS, rego, write_bundle
 from tests.support.policies import binding
 
@@ -676,6 +678,88 @@ def test_waivers_and_namespaces_are_kept_too(place: _Place) -> None:
         again = second.engine.configuration
         assert (again.digest, again.documents, again.namespaces) == (good.digest, good.documents, good.namespaces)
         assert [waiver.name for waiver in again.waivers] == ["w"]
+
+    _run(test())
+
+
+# Waivers, and who may approve them
+
+_WAIVED = request("w", ["test/sample"], expires="2036-01-01T00:00:00Z")
+_LONG = {"maximumDays": {"low": 3650, "medium": 3650, "high": 3650, "critical": 3650}}
+
+
+def _waive(place: _Place, *entries: Mapping[str, Any]) -> Path:
+    """A waiver, its approval by Grace, and the list of approvers; the file of that list."""
+    place.bind(binding("first", "test/sample"), _WAIVED)
+    place.write("w.dsse.json", json.dumps(approval(_WAIVED)))
+    return _trust(place, *entries)
+
+
+def _trust(place: _Place, *entries: Mapping[str, Any]) -> Path:
+    trusted = place.config.parent / "approvers.yaml"
+    trusted.write_text(json.dumps(approvers(*entries, **_LONG)))
+    return trusted
+
+
+def _why_not(live: Live) -> list[str]:
+    assert live.engine is not None
+    return [each.why_not(datetime(2027, 1, 1, tzinfo=UTC)) for each in live.engine.configuration.waivers]
+
+
+def test_a_signature_that_arrives_and_a_key_that_is_retired_come_into_force(place: _Place) -> None:
+    trusted = _waive(place)
+    (place.config / "w.dsse.json").rename(place.config / ".later")
+
+    async def test() -> None:
+        live = place.live(approvers=trusted)
+        await live.start()
+        told = [_why_not(live)]
+        (place.config / ".later").rename(place.config / "w.dsse.json")
+        await live.poll()
+        told.append(_why_not(live))
+        _trust(place, BOB.entry)
+        await live.poll()
+        told.append(_why_not(live))
+        trusted.write_text("kind: [")
+        await live.poll()
+        assert live.problem.startswith(f"{trusted}: line 2")
+        told.append(_why_not(live))
+        assert told == [
+            ["it is not approved: there is no signature for it"],
+            [""],
+            ["grace@example.com is not in the list of approvers"],
+            ["grace@example.com is not in the list of approvers"],
+        ]
+
+    _run(test())
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [
+        ((GRACE.entry,), ""),
+        ((BOB.entry,), "grace@example.com is not in the list of approvers"),
+        (None, "its approval is not attested: no approver's key or identity is configured"),
+    ],
+)
+def test_waivers_of_the_last_good_configuration_count_by_the_list_that_is_trusted_now(
+    place: _Place, then: tuple[Mapping[str, Any], ...] | None, expected: str
+) -> None:
+    trusted = _waive(place, GRACE.entry)
+
+    async def test() -> None:
+        first = place.live(approvers=trusted)
+        await first.start()
+        assert _why_not(first) == [""]
+        place.write("bindings.yaml", "kind: [")
+        if then is None:
+            trusted.write_text("kind: [")
+        else:
+            _trust(place, *then)
+        second = place.live(approvers=trusted)
+        await second.start()
+        assert second.problem.startswith("started with the last good configuration")
+        assert _why_not(second) == [expected]
 
     _run(test())
 
