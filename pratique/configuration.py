@@ -172,11 +172,13 @@ def build(
     approvers: Document | None = None,
     approvals: ApprovalVerifier | None = None,
     recorded: bool = False,
+    unbound: bool = False,
 ) -> Configuration:
     """A Configuration of all `documents`.
 
     `approvers` is the ApproverList that is trusted. It and the approvals stand among the documents of what is built;
-    from there they count as well if the documents are `recorded`. `approvals` takes the place of both.
+    from there they count as well if the documents are `recorded`. `approvals` takes the place of both. Without any
+    binding nothing would be judged, which is an error unless `unbound` says that nothing is to be.
 
     Raises:
         ConfigError: with every problem found. There is no such thing as half a configuration.
@@ -229,7 +231,7 @@ def build(
             problems.append(Problem(document.file, f"line {document.line}, {fault.path or '/'}", fault.message))
     if problems:
         raise ConfigError(*problems)
-    if not bindings:
+    if not bindings and not unbound:
         raise ConfigError(
             Problem("configuration", "", "there is no PolicyBinding: nothing would ever be judged; add one")
         )

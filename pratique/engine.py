@@ -226,28 +226,7 @@ class Engine:
 
     def match_inputs(self, subject: Subject, request: Request) -> MatchInputs:
         """What bindings are matched against."""
-        if not isinstance(subject, Resource):
-            return MatchInputs(
-                "", "", subject.type, subject.namespace, "", self._labels(subject.namespace), {},
-                request.operation, request.subresource, request.user, request.groups,
-            )  # fmt: skip
-        namespace, labels = subject.namespace, self._labels(subject.namespace)
-        if subject.gvk.kind == "Namespace" and not subject.gvk.group:
-            namespace, labels = subject.identity.name, subject.labels
-        return MatchInputs(
-            group=subject.gvk.group,
-            kind=subject.gvk.kind,
-            type=subject.type,
-            namespace=namespace,
-            name=subject.identity.name,
-            namespace_labels=labels,
-            labels=subject.labels,
-            operation=request.operation,
-            subresource=request.subresource,
-            user=request.user,
-            groups=request.groups,
-            being_deleted=subject.being_deleted,
-        )
+        return match_inputs(subject, request, self._labels)
 
     def _labels(self, namespace: str) -> Mapping[str, str] | None:
         return self._namespace_labels(namespace) if namespace else None
@@ -368,7 +347,7 @@ class Engine:
         for evaluation in evaluations:
             if evaluation.result is Result.FAIL:
                 for waiver in self.configuration.waivers:
-                    if not waiver.covers(evaluation.policy, context.inputs, _images(context.subject)):
+                    if not waiver.covers(evaluation.policy, context.inputs, images_of(context.subject)):
                         continue
                     if why := waiver.why_not(context.now):
                         notes.append(f"waiver {waiver.name} does not count: {why}")
@@ -396,7 +375,33 @@ class Engine:
         return isinstance(result, PolicyResult) and not result.violations
 
 
-def _images(subject: Subject) -> tuple[ImageRef, ...]:
+def match_inputs(subject: Subject, request: Request, labels_of: NamespaceLabels) -> MatchInputs:
+    """What bindings and waivers are matched against."""
+    if not isinstance(subject, Resource):
+        return MatchInputs(
+            "", "", subject.type, subject.namespace, "", labels_of(subject.namespace), {},
+            request.operation, request.subresource, request.user, request.groups,
+        )  # fmt: skip
+    namespace, labels = subject.namespace, labels_of(subject.namespace)
+    if subject.gvk.kind == "Namespace" and not subject.gvk.group:
+        namespace, labels = subject.identity.name, subject.labels
+    return MatchInputs(
+        group=subject.gvk.group,
+        kind=subject.gvk.kind,
+        type=subject.type,
+        namespace=namespace,
+        name=subject.identity.name,
+        namespace_labels=labels,
+        labels=subject.labels,
+        operation=request.operation,
+        subresource=request.subresource,
+        user=request.user,
+        groups=request.groups,
+        being_deleted=subject.being_deleted,
+    )
+
+
+def images_of(subject: Subject) -> tuple[ImageRef, ...]:
     return subject.content.images if isinstance(subject, Workload) else ()
 
 

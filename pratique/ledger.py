@@ -705,6 +705,26 @@ class LedgerReader:
                 return
             wanted -= len(page)
 
+    def waivers_used(self) -> Mapping[str, datetime]:
+        """When each waiver, by its `Waiver.reference`, last exempted something; those that never did are not there."""
+        found: dict[str, datetime] = {}
+        before = sys.maxsize
+        while True:
+            query = (
+                "SELECT sequence, record FROM decisions WHERE sequence < ? AND instr(record, ?) > 0"
+                " ORDER BY sequence DESC LIMIT ?"
+            )
+            with closing(self._connect()) as connection:
+                rows = list(self._rows(connection, query, [before, '"result":"exempt"', PAGE_ROWS]))
+            for sequence, text in rows:
+                before = sequence
+                document = orjson.loads(text)
+                for evaluation in document["evaluations"]:
+                    if evaluation["result"] == Result.EXEMPT:
+                        found.setdefault(evaluation["waiver"], datetime.fromisoformat(document["time"]))
+            if len(rows) < PAGE_ROWS:
+                return found
+
     def get(self, id: str) -> Record:
         """The decision with this id, or the only one whose id begins with it.
 

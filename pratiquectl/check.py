@@ -175,7 +175,7 @@ async def _judge(item: Found, engine: Engine, *, namespace: str, content: Conten
     if not isinstance(item, Manifest):
         return item
     try:
-        subject = subject_of(item.object, namespace=_default_namespace(item.object, namespace), cache=content)
+        subject = subject_of(item.object, namespace=default_namespace(item.object, namespace), cache=content)
         decision = await engine.decide(
             subject, Door.CI, request=Request(operation="CREATE"), deadline=time.monotonic() + DECISION_SECONDS
         )
@@ -184,7 +184,8 @@ async def _judge(item: Found, engine: Engine, *, namespace: str, content: Conten
     return Judged(item.file, item.line, decision)
 
 
-def _default_namespace(obj: Mapping[str, Any], namespace: str) -> str:
+def default_namespace(obj: Mapping[str, Any], namespace: str) -> str:
+    """`namespace`, but for kinds that are in none."""
     group = str(obj["apiVersion"]).rpartition("/")[0]
     return "" if (group, str(obj["kind"])) in _CLUSTER_SCOPED else namespace
 

@@ -78,7 +78,7 @@ def add_now(parser: argparse.ArgumentParser) -> None:
     """`--now TIME`."""
     parser.add_argument(
         "--now",
-        type=_time,
+        type=utc_time,
         default=None,
         metavar="TIME",
         help="the time to judge by, such as 2026-12-31T00:00:00Z (default: now): see what will have expired then",
@@ -92,7 +92,8 @@ def clock(args: argparse.Namespace) -> Callable[[], datetime]:
     return lambda: cast(datetime, args.now)
 
 
-def _time(text: str) -> datetime:
+def utc_time(text: str) -> datetime:
+    """A time with its zone, for argparse."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ def ed25519(number: int = 1) -> Ed25519PrivateKey:
 
 def ecdsa(number: int = 1, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
     """A key that is the same in every run."""
-    return ec.derive_private_key(number + 1000, curve or ec.SECP256R1())
+    curve = curve or ec.SECP256R1()
+    secret = int.from_bytes(hashlib.sha512(b"key %d" % number).digest() * 2) >> (1024 - curve.key_size + 1)
+    return ec.derive_private_key(secret, curve)
 
 
 def public_pem(key: PrivateKey) -> str:
