@@ -32,6 +32,9 @@ from pratique.yamlfile import Document, load_documents
 PAYLOAD_TYPE = "application/vnd.pratique.waiver.v1alpha1+json"
 """What an approval in a file signs: the waiver's document."""
 
+WITNESSED_TYPE = "application/vnd.pratique.witnessed-waiver.v1alpha1+json"
+"""What a webhook signs that saw an approval in a cluster: the waiver's document, and the groups of who approved it."""
+
 MAX_APPROVERS_FILE_BYTES = 4 * 2**20
 """Protects the process from a path that was given by mistake."""
 
@@ -67,10 +70,12 @@ class Approver:
 
 @dataclass(frozen=True, slots=True)
 class ApproverList:
-    """The approvers by name, and how long a waiver may run by severity. `document` is what this was read from."""
+    """The approvers by name, how long a waiver may run by severity, and the keys of the webhooks that attest approvals
+    in clusters. `document` is what this was read from."""
 
     approvers: Mapping[str, Approver]
     maximum: Mapping[Severity, timedelta]
+    witnesses: tuple[PublicKey, ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def why_too_long(self, policies: Sequence[PolicyMetadata], *, start: datetime, end: datetime) -> str:
@@ -165,6 +170,18 @@ def approver_list(document: Document) -> ApproverList:
             keys.append(key)
         groups = frozenset(entry.get("groups") or ())
         approvers[name] = Approver(name, tuple(entry["policies"]), tuple(keys), groups)
+    witnesses = []
+    for position, text in enumerate(value["spec"].get("witnesses") or ()):
+        where = f"line {document.line}, {pointer('spec', 'witnesses', position)}"
+        try:
+            key = read_public_key(text)
+        except InputError as error:
+            problems.append(Problem(document.file, where, str(error)))
+            continue
+        if key_id(key) in owners:
+            owner = owners[key_id(key)]
+            problems.append(Problem(document.file, where, f"this is a key of {owner}; a webhook needs one of its own"))
+        witnesses.append(key)
     if problems:
         raise ConfigError(*problems)
     given = value["spec"].get("maximumDays") or {}
@@ -172,7 +189,7 @@ def approver_list(document: Document) -> ApproverList:
     kept = {key: value[key] for key in ("apiVersion", "kind", "spec")} | {
         "metadata": {"name": value["metadata"]["name"]}
     }
-    return ApproverList(approvers, maximum, kept)
+    return ApproverList(approvers, maximum, tuple(witnesses), kept)
 
 
 def same_person(name: str, *others: str) -> bool:
@@ -201,12 +218,19 @@ def waiver_payload(document: Mapping[str, Any]) -> bytes:
         raise InputError(f"the waiver holds what canonical JSON cannot carry: {error}") from error
 
 
+def witnessed_payload(document: Mapping[str, Any], groups: Iterable[str]) -> bytes:
+    """What a webhook signs that saw a member of `groups` approve the waiver's `document`. Raises: InputError."""
+    groups_json = rfc8785.dumps(sorted(groups))
+    return b'{"groups":%b,"waiver":%b}' % (groups_json, waiver_payload(document))
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What an envelope says, nothing of which is proven yet."""
+    """What an envelope says, nothing of which is proven yet. `groups` is None where the approver signed in person."""
 
     envelope: Envelope
     document: Mapping[str, Any]
+    groups: tuple[str, ...] | None
 
 
 class SignedApprovals:
@@ -238,27 +262,45 @@ class SignedApprovals:
         self, claim: _Claim, document: Mapping[str, Any], policies: Sequence[PolicyMetadata]
     ) -> Mapping[str, Any]:
         spec = claim.document["spec"]
-        approver = self._approvers.approvers.get(spec["approvedBy"])
-        # 1. the signature is that of the approver that the payload names
-        if approver is None:
-            raise VerificationError(f"{spec['approvedBy']} is not in the list of approvers")
-        self._check_signature(claim.envelope, approver)
+        by = spec["approvedBy"]
+        # 1. the signature is that of the approver that the payload names, or of a webhook that saw them
+        approver = self._approvers.approvers.get(by)
+        if claim.groups is not None:
+            self._check_witness(claim.envelope)
+        elif approver is None:
+            raise VerificationError(f"{by} is not in the list of approvers")
+        else:
+            self._check_signature(claim.envelope, approver)
         # 2. it is about this document and no other
         if changed := _changes(document, claim.document):
             raise VerificationError(
-                f"it was changed after {approver.name} approved it ({', '.join(changed)}); it has to be approved again"
+                f"it was changed after {by} approved it ({', '.join(changed)}); it has to be approved again"
             )
         # 3. the approver may approve it
-        if same_person(spec["requestedBy"], approver.name):
-            raise VerificationError(f"{approver.name} both asked for it and approved it; somebody else must approve it")
-        if why := approver.why_not_for(policies):
+        if same_person(spec["requestedBy"], by):
+            raise VerificationError(f"{by} both asked for it and approved it; somebody else must approve it")
+        if claim.groups is None and approver is not None and (why := approver.why_not_for(policies)):
             raise VerificationError(why)
+        if claim.groups is not None and not self._approvers.for_groups(claim.groups, policies):
+            names = ", ".join(policy.name for policy in policies)
+            raise VerificationError(f"{by} was in no group that may approve waivers from {names}")
         start, end = datetime.fromisoformat(spec["approvedAt"]), datetime.fromisoformat(spec["expires"])
         if end <= start:
             raise VerificationError("it ends before it was approved")
         if why := self._approvers.why_too_long(policies, start=start, end=end):
             raise VerificationError(why)
         return claim.document
+
+    def _check_witness(self, envelope: Envelope) -> None:
+        for key in self._approvers.witnesses:
+            try:
+                envelope.signed_by(key)
+            except VerificationError:
+                continue
+            return
+        raise VerificationError(
+            "its approval is not attested by a webhook whose key is listed as a witness, or was altered after that"
+        )
 
     def _check_signature(self, envelope: Envelope, approver: Approver) -> None:
         for key in approver.keys:
@@ -281,21 +323,25 @@ class SignedApprovals:
 
 def _claim(envelope: Envelope) -> _Claim | None:
     """What `envelope` says, if it says it as we write it; an envelope of another type is none of ours."""
-    if envelope.payload_type != PAYLOAD_TYPE:
+    if envelope.payload_type not in (PAYLOAD_TYPE, WITNESSED_TYPE):
         return None
     try:
         parse_json(envelope.payload)  # strict, and bounded in depth
-        document = json.loads(envelope.payload)  # numbers as the canonical form has them: doubles
-        if waiver_payload(document) != envelope.payload:
-            return None
+        value = json.loads(envelope.payload)  # numbers as the canonical form has them: doubles
+        if envelope.payload_type == WITNESSED_TYPE:
+            document, groups = value["waiver"], tuple(value["groups"])
+            expected = witnessed_payload(document, groups)
+        else:
+            document, groups = value, None
+            expected = waiver_payload(document)
         spec = document["spec"]
         times = [datetime.fromisoformat(spec[name]) for name in ("approvedAt", "expires")]
-        texts = [spec["approvedBy"], spec["requestedBy"], document["metadata"]["name"]]
+        texts = [spec["approvedBy"], spec["requestedBy"], document["metadata"]["name"], *(groups or ())]
     except (InputError, KeyError, TypeError, ValueError):
         return None
-    if any(time.tzinfo is None for time in times) or not all(isinstance(text, str) for text in texts):
+    if expected != envelope.payload or any(time.tzinfo is None for time in times):
         return None
-    return _Claim(envelope, document)
+    return _Claim(envelope, document, groups) if all(isinstance(text, str) for text in texts) else None
 
 
 def _changes(document: Mapping[str, Any], approved: Mapping[str, Any]) -> list[str]:

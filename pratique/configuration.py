@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
@@ -28,9 +28,14 @@ from pratique.waiver import ApprovalVerifier, NoApprovals, Waiver
 from pratique.watching import contents
 from pratique.yamlfile import Document, load_documents
 
+if TYPE_CHECKING:
+    from pratique.approvers import ApproverList
+
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 APPROVAL_SUFFIX = ".dsse.json"
 """Files that end so hold the signature of a waiver, not a document."""
+APPROVAL_ANNOTATION = "pratique.dev/approval"
+"""Holds the DSSE envelope in which a webhook attests the approval of a Waiver object."""
 MAX_CONFIG_FILE_BYTES = 16 * 2**20
 """Protects the process from a file that was put into the folder by mistake."""
 
@@ -51,6 +56,7 @@ class Configuration:
     waivers: tuple[Waiver, ...]
     namespaces: Mapping[str, Mapping[str, str]]
     documents: tuple[Mapping[str, Any], ...]
+    approvers: ApproverList | None = field(default=None, compare=False, repr=False)
     _candidates: dict[tuple[str, str, str], tuple[Binding, ...]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -203,14 +209,16 @@ def build(
                 problems.append(Problem(document.file, document.where, str(error)))
         else:
             given.append(document)
+            if (attested := _attested(document)) is not None:
+                signed[attested.value["metadata"]["name"]] = attested
     kept |= {(_WAIVER_APPROVAL, name): signed[name].value for name in signed}
     try:
         verifier, trusted = _approvals(approvers, [signed[name] for name in sorted(signed)])
         if trusted is not None:
-            kept[_APPROVER_LIST, ""] = dict(trusted)
+            kept[_APPROVER_LIST, ""] = dict(trusted.document)
     except ConfigError as error:
         problems += error.problems
-        verifier = NoApprovals()
+        verifier, trusted = NoApprovals(), None
     for document in given:
         if isinstance(document, Problem):
             problems.append(document)
@@ -242,6 +250,7 @@ def build(
         waivers=tuple(waivers[name] for name in sorted(waivers)),
         namespaces=namespaces,
         documents=ordered,
+        approvers=trusted,
     )
 
 
@@ -249,15 +258,32 @@ def _kind(document: Document) -> object:
     return document.value.get("kind") if isinstance(document.value, dict) else None
 
 
-def _approvals(approvers: Document | None, signed: list[Document]) -> tuple[ApprovalVerifier, Mapping[str, Any] | None]:
-    """The verifier of `signed` by the trusted list, and that list's document. Raises: ConfigError."""
+def _attested(document: Document) -> Document | None:
+    """The approval that a webhook attested in an annotation of a Waiver object, as a document of its own.
+
+    Anything else in that annotation is no approval, and no reason not to load the rest: more people can write
+    annotations than may approve.
+    """
+    metadata = document.value.get("metadata") if _kind(document) == "Waiver" else None
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    text = annotations.get(APPROVAL_ANNOTATION) if isinstance(annotations, dict) else None
+    if not isinstance(text, str):
+        return None
+    try:
+        return approval_document(parse_json(text.encode()), document.file)
+    except (InputError, UnicodeError):
+        return None
+
+
+def _approvals(approvers: Document | None, signed: list[Document]) -> tuple[ApprovalVerifier, ApproverList | None]:
+    """The verifier of `signed` by the trusted list, and that list. Raises: ConfigError."""
     if approvers is None:
         return NoApprovals(), None
     # Imported here because keys and signatures cost a tenth of a second, and most configurations have no approvers.
     from pratique.approvers import SignedApprovals, approver_list, envelopes_of
 
     trusted = approver_list(approvers)
-    return SignedApprovals(trusted, envelopes_of(each.value for each in signed)), trusted.document
+    return SignedApprovals(trusted, envelopes_of(each.value for each in signed)), trusted
 
 
 class _Fault(Exception):

@@ -38,6 +38,7 @@ from urllib.parse import quote
 
 import orjson
 
+from pratique.builtin import RULES
 from pratique.canonical import canonical_json, compact_json
 from pratique.configuration import Configuration, build
 from pratique.decision import (
@@ -863,7 +864,7 @@ def _decision(document: Mapping[str, Any], policies: Mapping[str, PolicyMetadata
 
 
 def _evaluation(value: Mapping[str, Any], policies: Mapping[str, PolicyMetadata]) -> Evaluation:
-    policy = policies.get(value["policy"])
+    policy = policies.get(value["policy"]) or RULES.get(value["policy"])
     return Evaluation(
         binding=value["binding"],
         policy=value["policy"],

@@ -133,6 +133,7 @@ APPROVER_LIST = _document(
                     "policies",
                 ),
             },
+            "witnesses": _TEXTS,
         },
         "approvers",
     ),

@@ -118,6 +118,7 @@ class Settings:
     config: Path
     state: Path
     approvers: Path | None = None
+    approval_key: Path | None = None
     listen: Listen = Listen("0.0.0.0", 8443)  # noqa: S104 - a webhook is called from other machines
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -167,6 +168,9 @@ KEYS = (
     Key("config", _path, "PATH", "folder (or file) of bindings, waivers and namespaces"),
     Key("state", _path, "DIR", "folder for the ledger and the last good configuration"),
     Key("approvers", _path, "FILE", "who may approve waivers (kind ApproverList); without it, no waiver counts"),
+    Key(
+        "approval_key", _path, "FILE", "PEM key that attests approvals of Waiver objects; its public half is a witness"
+    ),
     Key("listen", _listen, "HOST:PORT", "address to listen on; port 0 picks a free one (default: 0.0.0.0:8443)"),
     Key("tls_cert", _path, "FILE", "serving certificate with its chain, PEM; read again when it changes"),
     Key("tls_key", _path, "FILE", "key of the serving certificate, PEM"),

@@ -46,7 +46,7 @@ class Waiver:
         """How evaluations name this waiver: two of one name that differ in anything are told apart."""
         return f"{self.name}@{self.digest}"
 
-    def covers(self, policy: str, inputs: MatchInputs, images: Sequence[ImageRef] = ()) -> bool:
+    def covers(self, policy: str, inputs: MatchInputs, images: Sequence[ImageRef]) -> bool:
         """Whether this waiver is meant for `policy` on that subject, whether or not it counts."""
         return policy in self.policies and self.match.matches(inputs).applies and self._covers_images(images)
 

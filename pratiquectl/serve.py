@@ -31,6 +31,7 @@ import uvloop
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from attestations.signers import signer_of
 from evaluators.select import EngineChoice, choose_engine, start_evaluator
 from pratique.cache import DecisionCache
 from pratique.errors import ConfigError, Problem
@@ -44,6 +45,7 @@ from webhook.app import Webhook, create_app
 from webhook.cluster import ApiServer, NamespaceLabelCache, ParentLookup, connect
 from webhook.limits import Limits
 from webhook.metrics import Metrics
+from webhook.own_kinds import OwnKinds
 from webhook.tls import ServingCertificate, TlsFiles
 
 log = logging.getLogger("pratique.serve")
@@ -152,6 +154,7 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
                 read_seconds=settings.read_timeout_seconds,
             ),
             metrics=metrics,
+            own=OwnKinds(signer=signer_of(settings.approval_key) if settings.approval_key else None),
         )
         if certificate is not None:
             app.details["certificate"] = certificate.state
