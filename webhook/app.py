@@ -46,7 +46,7 @@ from webhook.limits import (
     timeout_seconds,
 )
 from webhook.metrics import CONTENT_TYPE, Metrics
-from webhook.own_kinds import OwnKinds
+from webhook.own_kinds import OwnKinds, with_evaluations
 from webhook.review import (
     REASONS,
     BadReview,
@@ -177,8 +177,8 @@ class ReviewEndpoint:
         intake.judging += 1
         try:
             # 2. parse
-            review = read_review(body)
-            return _Answer(200, await self._judge(review, deadline))
+            # What was parsed is handed over, not kept here as well: see `Judge.validate`.
+            return _Answer(200, await self._judge(read_review(body), deadline))
         except BadReview as error:
             return self._bad(error, error.uid)
         except InputError as error:
@@ -338,13 +338,19 @@ class Judge:
         if engine is None:
             self._metrics.rejected("not-ready")
             return refusal(review.uid, code=500, message="no policies are in force yet; retry in a moment")
-        # 3. and 4. put together and decide
+        # 3. and 4. put together and decide. What was parsed is let go before each wait: the next review takes the same
+        # memory then, while the processor still has it in its cache, which makes a third of the cost of parsing.
+        uid = review.uid
         if review.scales:
             decision = await self._decide_on_scale(engine, review, deadline)
+            del review
         else:
-            subject = subject_under_review(review, cache=self._contents)
-            decision = await engine.decide(subject, Door.ADMISSION, request=request_of(review), deadline=deadline)
-        decision = self._own.judged(decision, review, engine)
+            subject, request = subject_under_review(review, cache=self._contents), request_of(review)
+            own = self._own.evaluations(review, engine)
+            del review
+            decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
+            del subject, request
+            decision = with_evaluations(decision, own)
         # 5. record
         waiting = time.perf_counter()
         try:
@@ -352,12 +358,10 @@ class Judge:
         except PratiqueError as error:
             self._metrics.rejected("not-recorded")
             log.error("decision %s on %s was not recorded, hence refused: %s", decision.id, decision.subject, error)
-            return refusal(
-                review.uid, code=500, message=f"the decision could not be recorded, so it does not count: {error}"
-            )
+            return refusal(uid, code=500, message=f"the decision could not be recorded, so it does not count: {error}")
         self._metrics.record_seconds.observe(time.perf_counter() - waiting)
         self._metrics.decided(decision)
-        return answer(review.uid, decision)
+        return answer(uid, decision)
 
     async def mutate(self, review: Review, deadline: float) -> bytes:
         """The answer to `review` at the mutating door: consent without a patch, since no policy mutates yet.

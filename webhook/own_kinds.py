@@ -54,16 +54,15 @@ class OwnKinds:
             patches += annotation_patches(request.new, envelope)
         return patches
 
-    def judged(self, decision: Decision, review: Review, engine: Engine) -> Decision:
-        """`decision` on the object of `review`, with the built-in evaluations if the object is one of ours."""
+    def evaluations(self, review: Review, engine: Engine) -> tuple[Evaluation, ...]:
+        """The built-in evaluations of the object of `review`; none where it is not one of ours."""
         if not _concerns(review) or review.object is None:
-            return decision
+            return ()
         found = [evaluation(LOADABLE, _problems(review.object, engine))]
         request = self._waiver_request(review)
         if request is not None:
             found += self._judge(request, engine, unattested=self._unattested(request, engine))
-        evaluations = tuple(sorted((*decision.evaluations, *found), key=lambda each: each.binding))
-        return replace(decision, evaluations=evaluations, outcome=combine(evaluations))
+        return tuple(found)
 
     def _waiver_request(self, review: Review) -> WaiverRequest | None:
         if not _concerns(review) or review.kind.kind != "Waiver" or review.object is None:
@@ -110,6 +109,14 @@ class OwnKinds:
         except (ConfigError, InputError) as error:
             return str(error)
         return waiver.unattested
+
+
+def with_evaluations(decision: Decision, more: tuple[Evaluation, ...]) -> Decision:
+    """`decision` with `more` evaluations, and the outcome that they have together."""
+    if not more:
+        return decision
+    evaluations = tuple(sorted((*decision.evaluations, *more), key=lambda each: each.binding))
+    return replace(decision, evaluations=evaluations, outcome=combine(evaluations))
 
 
 def _concerns(review: Review) -> bool:

@@ -77,8 +77,12 @@ def with_spec(document: Mapping[str, Any], **spec: Any) -> dict[str, Any]:
 # What counts
 
 
-@pytest.mark.parametrize("key", [ed25519(), ecdsa(), ecdsa(curve=ec.SECP384R1()), ecdsa(curve=ec.SECP521R1())], ids=str)
-@pytest.mark.parametrize("written", [public_pem, openssh_public])
+@pytest.mark.parametrize(
+    "key",
+    [ed25519(), ecdsa(), ecdsa(curve=ec.SECP384R1()), ecdsa(curve=ec.SECP521R1())],
+    ids=["ed25519", "p256", "p384", "p521"],
+)
+@pytest.mark.parametrize("written", [public_pem, openssh_public], ids=["pem", "openssh"])
 def test_a_waiver_that_an_approver_signed_counts(key: Any, written: Any) -> None:
     trusted = approvers_document({"name": GRACE.name, "policies": ["gpu/*"], "keys": [written(key)]})
     found = waiver(ASKED, approval(ASKED, GRACE, key=key), trusted=trusted)

@@ -246,7 +246,7 @@ def test_without_a_list_of_approvers_nothing_is_signed(place: Place, monkeypatch
 # Keys
 
 
-@pytest.mark.parametrize("key", [ed25519(), ecdsa(), ecdsa(curve=ec.SECP384R1())], ids=str)
+@pytest.mark.parametrize("key", [ed25519(), ecdsa(), ecdsa(curve=ec.SECP384R1())], ids=["ed25519", "p256", "p384"])
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.OpenSSH, PrivateFormat.TraditionalOpenSSL])
 @pytest.mark.parametrize("password", [None, b"secret"])
 def test_private_keys_are_read_in_every_form(
@@ -324,7 +324,11 @@ def add_key(agent: Path, folder: Path, key: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("key", [ed25519(), ecdsa(), ecdsa(curve=ec.SECP384R1()), ecdsa(curve=ec.SECP521R1())], ids=str)
+@pytest.mark.parametrize(
+    "key",
+    [ed25519(), ecdsa(), ecdsa(curve=ec.SECP384R1()), ecdsa(curve=ec.SECP521R1())],
+    ids=["ed25519", "p256", "p384", "p521"],
+)
 def test_a_key_of_an_ssh_agent_approves(place: Place, agent: Path, monkeypatch: pytest.MonkeyPatch, key: Any) -> None:
     place.write(place.waiver, request("w", ["gpu/limit"]))
     place.write(place.approvers, approvers({"name": "g", "policies": ["*"], "keys": [openssh_public(key)]}))

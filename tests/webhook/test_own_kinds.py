@@ -25,7 +25,7 @@ from tests.support.approvals import GRACE, approvers, ed25519, public_pem, reque
 from tests.support.policies import binding, policy, policy_set
 from tests.support.scripted import ScriptedEvaluator
 from tests.webhook.serving import Served
-from webhook.own_kinds import OwnKinds
+from webhook.own_kinds import OwnKinds, with_evaluations
 from webhook.review import read_review, request_of, subject_under_review
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -118,7 +118,7 @@ class Doors:
             decision = await self.engine.decide(
                 subject, Door.ADMISSION, request=request_of(review), deadline=time.monotonic() + 5
             )
-            return self.own.judged(decision, review, self.engine)
+            return with_evaluations(decision, self.own.evaluations(review, self.engine))
 
         return asyncio.run(run())
 
