@@ -50,7 +50,9 @@ def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
     return st.fixed_dictionaries({}, optional=fields)
 
 
-_PROBES = st.just({"httpGet": {"path": "/health"}}) | st.just({}) | _some(exec=_ODD, tcpSocket=_TEXTS) | _ODD
+_PROBES: st.SearchStrategy[Any] = (
+    st.just({"httpGet": {"path": "/health"}}) | st.just({}) | _some(exec=_ODD, tcpSocket=_TEXTS) | _ODD
+)
 _AMOUNTS = st.dictionaries(
     st.sampled_from(["cpu", "memory", "nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "amd.com/gpu", "gpu.intel.com/i915"]),
     _QUANTITIES,

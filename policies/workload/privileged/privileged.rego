@@ -13,6 +13,7 @@
 #   severity: critical
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [restartPolicy, securityContext], container: [restartPolicy, securityContext]}
 #   parameters: {}
 #   remediation: >-
 #     Remove securityContext.privileged from the container. If a program fails without it, add the one capability that it
