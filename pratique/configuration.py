@@ -57,6 +57,8 @@ class Configuration:
     namespaces: Mapping[str, Mapping[str, str]]
     documents: tuple[Mapping[str, Any], ...]
     approvers: ApproverList | None = field(default=None, compare=False, repr=False)
+    by_name: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """The documents by kind and name."""
     _candidates: dict[tuple[str, str, str], tuple[Binding, ...]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -80,16 +82,24 @@ _MAX_INDEXED_KINDS = 4096
 """Protects the index from a client that invents kinds."""
 
 
-def load_configuration(path: Path, policies: PolicySet, *, approvers: Path | None = None) -> Configuration:
+def load_configuration(
+    path: Path,
+    policies: PolicySet,
+    *,
+    approvers: Path | None = None,
+    more: list[Document | Problem] | None = None,
+) -> Configuration:
     """The configuration in all YAML and JSON files below `path` (or in the one file that it is), with the approvals
-    beside them; `approvers` is the file that says whose approvals count.
+    beside them, and in the documents that are `more`, which come from a cluster. `approvers` is the file that says
+    whose approvals count. Where there may be more, the folder may be empty.
 
     Names that begin with a dot are passed over: Kubernetes keeps the versions of a ConfigMap in such folders.
 
     Raises:
         ConfigError: with every problem found, each naming file, place and field.
     """
-    return build(read_documents(path), policies, approvers=trusted_approvers(approvers))
+    documents = read_documents(path, may_be_empty=more is not None)
+    return build([*documents, *(more or ())], policies, approvers=trusted_approvers(approvers))
 
 
 def trusted_approvers(path: Path | None) -> Document | None:
@@ -101,14 +111,14 @@ def trusted_approvers(path: Path | None) -> Document | None:
     return read_approvers(contents(path))
 
 
-def read_documents(path: Path) -> list[Document | Problem]:
+def read_documents(path: Path, *, may_be_empty: bool = False) -> list[Document | Problem]:
     """Every document below `path` in order of file name, and a Problem for each that cannot be read."""
     found: list[Document | Problem] = []
     try:
         files = [path, *_approvals_beside(path)] if path.is_file() else sorted(_files_below(path))
     except OSError as error:
         return [Problem(str(path), "", f"this cannot be read: {error.strerror}")]
-    if not files:
+    if not files and not may_be_empty:
         return [
             Problem(str(path), "", "there is no YAML or JSON file here; name a folder with PolicyBinding documents")
         ]
@@ -236,7 +246,8 @@ def build(
                     namespaces[name] = value["metadata"].get("labels") or {}
             kept[kind, name] = value
         except _Fault as fault:
-            problems.append(Problem(document.file, f"line {document.line}, {fault.path or '/'}", fault.message))
+            where = ", ".join(filter(None, (document.where, fault.path or "/")))
+            problems.append(Problem(document.file, where, fault.message))
     if problems:
         raise ConfigError(*problems)
     if not bindings and not unbound:
@@ -251,6 +262,7 @@ def build(
         namespaces=namespaces,
         documents=ordered,
         approvers=trusted,
+        by_name=kept,
     )
 
 

@@ -145,7 +145,7 @@ def _definition(
 
 def structural(schema: Mapping[str, Any]) -> dict[str, Any]:
     """`schema` as a structural one, never stricter than it."""
-    if "anyOf" in schema:
+    if "anyOf" in schema or "if" in schema:
         return dict(_ANY)
     if "enum" in schema:
         return {"type": "string", "enum": list(schema["enum"])}

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from pratique import last_good
 from pratique.approvers import approver_list
@@ -33,6 +34,7 @@ from pratique.matching import Match
 from pratique.policy import PolicySet
 from pratique.subject import Subject
 from pratique.watching import Signature, contents, signature
+from pratique.yamlfile import Document
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,21 @@ _PROBE_WORKLOAD = {
 }
 
 
+class DocumentSource(Protocol):
+    """Documents of the configuration that are no files. Implemented by `webhook.cluster_config.ClusterDocuments`."""
+
+    @property
+    def version(self) -> object:
+        """Another one whenever the documents are others."""
+
+    def documents(self) -> list[Document | Problem]:
+        """All documents, and a Problem for what cannot be known."""
+
+
+_Seen = tuple[Signature, object]
+"""What tells one state of files and documents from another."""
+
+
 class Live:
     """The Engine in force, kept up to date with the files that it is made from. To be used from one event loop."""
 
@@ -75,6 +92,7 @@ class Live:
         config: Path,
         start_evaluator: StartEvaluator,
         approvers: Path | None = None,
+        source: DocumentSource | None = None,
         state: Path | None = None,
         cache: DecisionCache | None = None,
         namespace_labels: NamespaceLabels | None = None,
@@ -82,7 +100,8 @@ class Live:
         before_change: Callable[[Configuration, PolicySet], Awaitable[None]] | None = None,
         poll_seconds: float = 1.0,
     ) -> None:
-        """`approvers` is the file that says who may approve waivers; without it, none counts. `state` is where the last
+        """`approvers` is the file that says who may approve waivers; without it, none counts. `source` has documents
+        beside those in `config`, which together are one configuration. `state` is where the last
         good configuration is kept; None: nowhere.
 
         `cache` is shared by all engines: its keys hold the digests. Without `namespace_labels`, those of the
@@ -93,6 +112,8 @@ class Live:
         """What is in force. None until `start` has returned."""
         self.problem = ""
         """Why what is in force is not what is in the files; empty if it is."""
+        self.problems: tuple[Problem, ...] = ()
+        """The same, one by one, where documents are the reason."""
         self.loaded_at: datetime | None = None
         """When what is in force came into force."""
         self.reloads = 0
@@ -102,6 +123,7 @@ class Live:
         self._policies = policies
         self._config = config
         self._approvers = approvers
+        self._source = source
         self._start_evaluator = start_evaluator
         self._state = state
         self._cache = cache
@@ -109,7 +131,7 @@ class Live:
         self._namespace_lookup = namespace_lookup
         self._before_change = before_change
         self._poll_seconds = poll_seconds
-        self._tried: Signature | None = None
+        self._tried: _Seen | None = None
         self._retry_at: float | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -140,7 +162,7 @@ class Live:
     async def poll(self) -> None:
         """Look once; if the files are not those that were tried last, load them and bring them into force or say why
         not."""
-        seen = await asyncio.to_thread(signature, *self._paths())
+        seen = await asyncio.to_thread(self._seen)
         retry = self._retry_at is not None and time.monotonic() >= self._retry_at
         if seen == self._tried and not retry:
             return
@@ -150,7 +172,7 @@ class Live:
             self._retry_at = time.monotonic() + RETRY_SECONDS
             self._refuse(str(error))
         except LoadError as error:
-            self._refuse(str(error))
+            self._refuse(str(error), problems=error.problems)
 
     async def close(self) -> None:
         """Close every evaluator, after what is in flight on it. No engine is in force afterwards. Idempotent."""
@@ -180,7 +202,7 @@ class Live:
     async def _settled(self) -> tuple[PolicySet, Configuration]:
         """What is in the files, read while nothing changed; where something is in force already, after a pause too."""
         for attempt in range(SETTLE_TRIES):
-            before = await asyncio.to_thread(signature, *self._paths())
+            before = await asyncio.to_thread(self._seen)
             if attempt or self.engine is not None:
                 await asyncio.sleep(SETTLE_SECONDS)
             failure: LoadError | None = None
@@ -188,7 +210,7 @@ class Live:
                 found = await asyncio.to_thread(self._read)
             except LoadError as error:
                 failure = error
-            if await asyncio.to_thread(signature, *self._paths()) == before:
+            if await asyncio.to_thread(self._seen) == before:
                 self._tried = before
                 if failure is not None:
                     raise failure
@@ -196,12 +218,16 @@ class Live:
         where = " or ".join(str(path) for path in self._paths())
         raise ConfigError(Problem(where, "", "the files never stop changing; replace them in one step"))
 
+    def _seen(self) -> _Seen:
+        return signature(*self._paths()), self._source.version if self._source is not None else None
+
     def _paths(self) -> list[Path]:
         return [path for path in (self._policies, self._config, self._approvers) if path is not None]
 
     def _read(self) -> tuple[PolicySet, Configuration]:
         policies = PolicySet.load(contents(self._policies))
-        return policies, load_configuration(contents(self._config), policies, approvers=self._approvers)
+        more = self._source.documents() if self._source is not None else None
+        return policies, load_configuration(contents(self._config), policies, approvers=self._approvers, more=more)
 
     async def _bring_into_force(self, policies: PolicySet, configuration: Configuration) -> None:
         """Raises: PolicyError, ConfigError, EvaluationError."""
@@ -306,7 +332,8 @@ class Live:
         since = f"{found.saved_at:%Y-%m-%dT%H:%M:%SZ}"
         if isinstance(error, EvaluationError):
             self._retry_at = time.monotonic() + RETRY_SECONDS
-        self._refuse(f"started with the last good configuration, kept at {since}, because: {error}")
+        problems = error.problems if isinstance(error, LoadError) else ()
+        self._refuse(f"started with the last good configuration, kept at {since}, because: {error}", problems=problems)
         return True
 
     def _last_good(self, state: Path) -> last_good.LastGood | None:
@@ -331,13 +358,13 @@ class Live:
     def _mended(self) -> None:
         if self.problem:
             log.info("the files are in force again")
-        self.problem = ""
+        self.problem, self.problems = "", ()
 
-    def _refuse(self, problem: str, bug: Exception | None = None) -> None:
+    def _refuse(self, problem: str, bug: Exception | None = None, *, problems: tuple[Problem, ...] = ()) -> None:
         self.failed_reloads += 1
         if problem != self.problem:
             log.error("not in force: %s", problem, exc_info=bug)
-        self.problem = problem
+        self.problem, self.problems = problem, problems
 
 
 async def _close_when(freed: asyncio.Event, evaluator: Evaluator) -> None:

@@ -58,7 +58,10 @@ class OwnKinds:
         """The built-in evaluations of the object of `review`; none where it is not one of ours."""
         if not _concerns(review) or review.object is None:
             return ()
-        found = [evaluation(LOADABLE, _problems(review.object, engine))]
+        problems = _problems(review.object, engine)
+        if review.operation == "CREATE":
+            problems += _name_taken(review, engine)
+        found = [evaluation(LOADABLE, problems)]
         request = self._waiver_request(review)
         if request is not None:
             found += self._judge(request, engine, unattested=self._unattested(request, engine))
@@ -140,6 +143,22 @@ def _problems(obj: Mapping[str, Any], engine: Engine) -> list[Finding]:
         build([Document("object", 0, 1, obj)], engine.policies, unbound=True)
     except ConfigError as error:
         return [Finding(problem.message, problem.where.partition(", ")[2].rstrip("/")) for problem in error.problems]
+    return []
+
+
+def _name_taken(review: Review, engine: Engine) -> list[Finding]:
+    """A file of the configuration may have a document of that name. Together they would not load, and whoever may ask
+    for a waiver could keep every other change from coming into force."""
+    configuration = engine.configuration
+    if review.kind.kind == "Waiver":
+        sources = [waiver.source for waiver in configuration.waivers if waiver.name == review.name]
+    else:
+        sources = [binding.source for binding in configuration.bindings if binding.name == review.name]
+    if any(not source.endswith(f".{_GROUP}/{review.name}") for source in sources):
+        message = (
+            f"a file of the webhook's configuration has a {review.kind.kind} named {review.name}; name it otherwise"
+        )
+        return [Finding(message, "/metadata/name")]
     return []
 
 

@@ -86,7 +86,7 @@ def waiving(cluster: Cluster, crds: None, tmp_path_factory: pytest.TempPathFacto
         policies=policies,
         engine="opa",
         kubeconfig=prepare(cluster),
-        arguments=(*FAST, "--approvers", str(trusted), "--approval-key", str(key)),
+        arguments=(*FAST, "--approvers", str(trusted), "--approval-key", str(key), "--cluster-config"),
     ) as webhook:
         webhook.register(cluster, probe=probe)
         try:
@@ -106,7 +106,10 @@ def grace(cluster: Cluster) -> Client:
 
 
 def asked(name: str, **spec: Any) -> dict[str, Any]:
-    document = request(name, ["gpu/limit"], expires="2030-01-01T00:00:00Z", **spec)
+    """A waiver for a namespace that is not there, unless `spec` says otherwise."""
+    policies = spec.pop("policies", ["gpu/limit"])
+    spec.setdefault("match", {"namespaces": {"include": ["nowhere"]}})
+    document = request(name, policies, expires="2030-01-01T00:00:00Z", **spec)
     del document["spec"]["requestedBy"]
     return document
 
@@ -194,3 +197,95 @@ def test_the_files_of_the_chart_are_taken_by_kubectl(cluster: Cluster, crds: Non
     for name in definitions():
         done = cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", folder / name)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+# Read from the cluster
+
+
+def condition(client: Client, path: str) -> tuple[str, str, str]:
+    for each in client.get(path).body.get("status", {}).get("conditions", []):
+        if each["type"] == "Ready":
+            return each["status"], each["reason"], each["message"]
+    return "", "", ""
+
+
+def until(webhook: Webhook, ready: Any, what: str) -> None:
+    wait_until(ready, timeout_seconds=20, what=what, process=webhook.process)
+
+
+def test_an_approved_waiver_lets_in_what_it_covers_and_says_so(
+    cluster: Cluster, waiving: Webhook, ada: Client, grace: Client
+) -> None:
+    namespace = make_namespace(cluster)
+    pod = workloads.pod("big", namespace=namespace, faults=(workloads.Fault.GPUS,))
+    path = f"{WAIVERS}/big"
+    waiver = asked("big", parameters={"max_gpus": 8}, match={"namespaces": {"include": [namespace]}, "kinds": ["Pod"]})
+    admin = cluster.client()
+    assert admin.create(pod, dry_run=True).status == 403
+    assert ada.request("POST", WAIVERS, waiver).status == 201
+    pending = ("False", "DoesNotCount", "it is not approved: there is no signature for it")
+    until(waiving, lambda: condition(ada, path) == pending, "the status says that it is not approved")
+    refused = admin.create(pod, dry_run=True)
+    assert "Note: waiver big does not count: it is not approved: there is no signature for it" in refused.message
+    assert approving(grace, "big", GRACE).ok
+    counts = ("True", "InForce", "until 2030-01-01T00:00:00Z")
+    until(waiving, lambda: condition(ada, path) == counts, "the status says that it counts")
+    assert admin.create(pod, dry_run=True).status == 201
+    (row,) = [row for row in waiving.decisions(namespace) if row.outcome == "allowed"]
+    (exempt,) = [each for each in row.record["evaluations"] if each["result"] == "exempt"]
+    assert exempt["waiver"].startswith("big@sha256:")
+    assert ada.delete(path).ok
+    until(waiving, lambda: admin.create(pod, dry_run=True).status == 403, "without the waiver it is refused again")
+
+
+def test_a_binding_of_the_cluster_is_enforced_with_those_of_the_files(
+    cluster: Cluster, waiving: Webhook, ada: Client
+) -> None:
+    namespace = make_namespace(cluster)
+    path = "/apis/pratique.dev/v1alpha1/policybindings"
+    admin = cluster.client()
+    pod = workloads.pod("any", namespace=namespace)
+    pod["metadata"]["labels"] = {}
+    assert admin.create(pod, dry_run=True).status == 201
+    document = {
+        "apiVersion": "pratique.dev/v1alpha1",
+        "kind": "PolicyBinding",
+        "metadata": {"name": "cost"},
+        "spec": {"policy": "labels/cost-attribution", "match": {"namespaces": {"include": [namespace]}}},
+    }
+    assert ada.request("POST", path, document).status == 201
+    until(waiving, lambda: admin.create(pod, dry_run=True).status == 403, "the binding is in force")
+    until(waiving, lambda: condition(ada, f"{path}/cost") == ("True", "InForce", ""), "its status says so")
+    taken = ada.request("POST", path, document | {"metadata": {"name": "gpu-limit"}})
+    assert (taken.status, "has a PolicyBinding named gpu-limit; name it otherwise" in taken.message) == (403, True)
+    assert ada.delete(f"{path}/cost").ok
+    until(waiving, lambda: admin.create(pod, dry_run=True).status == 201, "the binding is gone")
+
+
+def test_an_object_that_came_past_the_webhook_breaks_nothing_and_is_told(
+    cluster: Cluster, waiving: Webhook, ada: Client
+) -> None:
+    unregister(cluster.client())
+    bad = asked("past", policies=["gpu/none"])
+    bad["spec"]["requestedBy"] = ADA
+    forged = asked("forged-past", approvedBy=GRACE, approvedAt="2026-11-21T00:00:00Z", requestedBy=ADA)
+    forged["spec"]["requestedBy"] = ADA
+    try:
+        assert ada.request("POST", WAIVERS, forged).status == 201
+        until(
+            waiving,
+            lambda: condition(ada, f"{WAIVERS}/forged-past")[2] == "it is not approved: there is no signature for it",
+            "a forged approval does not count",
+        )
+        assert ada.request("POST", WAIVERS, bad).status == 201
+        until(waiving, lambda: condition(ada, f"{WAIVERS}/past")[1] == "NotLoaded", "its status says why")
+        status, _, message = condition(ada, f"{WAIVERS}/past")
+        assert (status, message.startswith("/spec/policies/0: there is no policy 'gpu/none'")) == ("False", True)
+        state = waiving.get("/readyz?verbose").json()
+        assert state["problem"].startswith("waivers.pratique.dev/past: /spec/policies/0: there is no policy")
+        assert (state["ready"], state["bindings"]) == (True, 4)
+    finally:
+        for name in ("past", "forged-past"):
+            ada.delete(f"{WAIVERS}/{name}")
+        cluster.apply(waiving.configuration())
+    until(waiving, lambda: waiving.get("/readyz?verbose").json()["problem"] == "", "what is there loads again")

@@ -423,7 +423,7 @@ def test_nonsense_in_the_annotation_is_no_approval_and_unloads_nothing(approved:
         (asked(parameters={"max_gpus": "x"}), "/spec/parameters/max_gpus", '"x" is not of type "integer"'),
         (asked(expires="soon"), "/spec/expires", "'soon' is not a time"),
         (binding("b", "gpu/none"), "/spec/policy", "there is no policy 'gpu/none' in the bundle"),
-        (binding("b", "gpu/limit", enforcement="maybe"), "/spec/enforcement", '"maybe" is not valid'),
+        (binding("b", "gpu/limit", enforcement="maybe"), "/spec/enforcement", "'maybe' is none of deny"),
     ],
 )
 def test_what_could_not_be_loaded_is_refused(door: Doors, document: dict[str, Any], path: str, told: str) -> None:
