@@ -1,7 +1,7 @@
 """Who may approve waivers, for how long, and the proof that they did.
 
 The list of approvers is trusted, so it lies apart from what it approves: whoever can write a waiver must not be able to
-name its approver. An approval is a DSSE envelope (see docs/adr/0007) around the waiver's document in canonical form
+name its approver. An approval is a DSSE envelope (see docs/adr/0012) around the waiver's document in canonical form
 (RFC 8785), complete with `approvedBy` and `approvedAt`. It is a function of the list, the waiver and the envelopes
 alone, so that a recorded configuration gives the same waivers again.
 """

@@ -20,11 +20,12 @@ from pratique.cache import DecisionCache
 from pratique.configuration import Configuration
 from pratique.decision import Decision, Door, Outcome
 from pratique.engine import Request
-from pratique.errors import ConfigError, EvaluationError, LoadError, PolicyError
+from pratique.errors import ConfigError, EvaluationError, LoadError, PolicyError, Problem
 from pratique.evaluator import PolicyResult, Results
 from pratique.kinds import subject_of
 from pratique.live import Live
 from pratique.policy import PolicySet
+from pratique.yamlfile import Document
 from tests.support import workloads
 from tests.support.approvals import BOB, GRACE, approval, approvers, request
 from tests.support.bundles import ALWAYS, rego, write_bundle
@@ -760,6 +761,104 @@ def test_waivers_of_the_last_good_configuration_count_by_the_list_that_is_truste
         await second.start()
         assert second.problem.startswith("started with the last good configuration")
         assert _why_not(second) == [expected]
+
+    _run(test())
+
+
+# Documents that are no files
+
+
+class _Source:
+    """A DocumentSource that the test changes."""
+
+    def __init__(self, *found: Document | Problem) -> None:
+        self.found = list(found)
+        self.version: object = 0
+
+    def documents(self) -> list[Document | Problem]:
+        return self.found
+
+    def change(self, *found: Document | Problem) -> None:
+        self.found = list(found)
+        self.version = object()
+
+
+def _object(document: Mapping[str, Any]) -> Document:
+    return Document(f"cluster/{document['metadata']['name']}", 0, 0, document)
+
+
+def test_files_and_other_documents_are_one_configuration(place: _Place) -> None:
+    async def test() -> None:
+        source = _Source(_object(binding("second", "test/sample")))
+        live = place.live(source=source)
+        await live.start()
+        assert _names(await _decide(live)) == ["first", "second"]
+        assert live.engine is not None
+        both = live.engine.configuration.digest
+        source.change(_object(binding("third", "test/sample")))
+        await live.poll()
+        assert _names(await _decide(live)) == ["first", "third"]
+        place.bind(binding("second", "test/sample"), binding("first", "test/sample"))
+        source.change()
+        await live.poll()
+        assert live.engine.configuration.digest == both, "where a document is from makes no difference"
+        assert live.reloads == 2
+
+    _run(test())
+
+
+def test_a_bad_document_of_either_source_leaves_both_in_force(place: _Place) -> None:
+    async def test() -> None:
+        source = _Source(_object(binding("second", "test/sample")))
+        live = place.live(source=source)
+        await live.start()
+        source.change(_object(binding("second", "test/none")), _object(binding("first", "test/sample")))
+        await live.poll()
+        assert live.problems == (
+            Problem(
+                "cluster/second",
+                "/spec/policy",
+                "there is no policy 'test/none' in the bundle; `pratique policy list` shows those that there are",
+            ),
+            Problem("cluster/first", "/metadata/name", "there is a second PolicyBinding named first; rename one"),
+        )
+        assert _names(await _decide(live)) == ["first", "second"]
+        source.change(_object(binding("second", "test/sample")))
+        await live.poll()
+        assert not live.problem
+        assert not live.problems
+
+    _run(test())
+
+
+def test_the_folder_may_be_empty_where_there_is_another_source(place: _Place) -> None:
+    (place.config / "bindings.yaml").unlink()
+
+    async def test() -> None:
+        live = place.live(source=_Source(_object(binding("second", "test/sample"))))
+        await live.start()
+        assert _names(await _decide(live)) == ["second"]
+        with pytest.raises(ConfigError, match="there is no PolicyBinding: nothing would ever be judged"):
+            await place.live(source=_Source(), state=None).start()
+
+    _run(test())
+
+
+def test_a_source_that_is_not_known_yet_starts_the_last_good_configuration(place: _Place) -> None:
+    async def test() -> None:
+        unknown = _Source(Problem("cluster", "", "these could not be listed yet: down"))
+        with pytest.raises(ConfigError, match="these could not be listed yet: down"):
+            await place.live(source=unknown).start()
+        known = _Source(_object(binding("second", "test/sample")))
+        await place.live(source=known).start()
+        again = place.live(source=unknown)
+        await again.start()
+        assert _names(await _decide(again)) == ["first", "second"]
+        assert again.problem.startswith("started with the last good configuration")
+        assert [problem.message for problem in again.problems] == ["these could not be listed yet: down"]
+        unknown.change(*known.documents())
+        await again.poll()
+        assert (again.problem, _names(await _decide(again))) == ("", ["first", "second"])
 
     _run(test())
 
