@@ -10,24 +10,32 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
 from pratique import schemas
 from pratique.binding import Binding
-from pratique.canonical import canonical_json, sha256
+from pratique.canonical import canonical_json, parse_json, sha256
 from pratique.decision import Door, Enforcement
-from pratique.errors import ConfigError, Problem
+from pratique.errors import ConfigError, InputError, Problem, VerificationError
 from pratique.matching import DEFAULT_OPERATIONS, Match, MatchInputs
 from pratique.pointer import pointer
 from pratique.policy import PolicyMetadata, PolicySet
 from pratique.selector import LabelSelector, Requirement
 from pratique.shape import json_type
 from pratique.waiver import ApprovalVerifier, NoApprovals, Waiver
+from pratique.watching import contents
 from pratique.yamlfile import Document, load_documents
 
+if TYPE_CHECKING:
+    from pratique.approvers import ApproverList
+
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
+APPROVAL_SUFFIX = ".dsse.json"
+"""Files that end so hold the signature of a waiver, not a document."""
+APPROVAL_ANNOTATION = "pratique.dev/approval"
+"""Holds the DSSE envelope in which a webhook attests the approval of a Waiver object."""
 MAX_CONFIG_FILE_BYTES = 16 * 2**20
 """Protects the process from a file that was put into the folder by mistake."""
 
@@ -36,6 +44,7 @@ _VALIDATORS = {
     "Waiver": jsonschema_rs.validator_for(schemas.WAIVER),
     "Namespace": jsonschema_rs.validator_for(schemas.NAMESPACE),
 }
+_APPROVER_LIST, _WAIVER_APPROVAL = "ApproverList", "WaiverApproval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,9 @@ class Configuration:
     waivers: tuple[Waiver, ...]
     namespaces: Mapping[str, Mapping[str, str]]
     documents: tuple[Mapping[str, Any], ...]
+    approvers: ApproverList | None = field(default=None, compare=False, repr=False)
+    by_name: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """The documents by kind and name."""
     _candidates: dict[tuple[str, str, str], tuple[Binding, ...]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -70,38 +82,93 @@ _MAX_INDEXED_KINDS = 4096
 """Protects the index from a client that invents kinds."""
 
 
-def load_configuration(path: Path, policies: PolicySet, *, approvals: ApprovalVerifier | None = None) -> Configuration:
-    """The configuration in all YAML and JSON files below `path` (or in the one file that it is).
+def load_configuration(
+    path: Path,
+    policies: PolicySet,
+    *,
+    approvers: Path | None = None,
+    more: list[Document | Problem] | None = None,
+) -> Configuration:
+    """The configuration in all YAML and JSON files below `path` (or in the one file that it is), with the approvals
+    beside them, and in the documents that are `more`, which come from a cluster. `approvers` is the file that says
+    whose approvals count. Where there may be more, the folder may be empty.
 
     Names that begin with a dot are passed over: Kubernetes keeps the versions of a ConfigMap in such folders.
 
     Raises:
         ConfigError: with every problem found, each naming file, place and field.
     """
-    return build(read_documents(path), policies, approvals=approvals)
+    documents = read_documents(path, may_be_empty=more is not None)
+    return build([*documents, *(more or ())], policies, approvers=trusted_approvers(approvers))
 
 
-def read_documents(path: Path) -> list[Document | Problem]:
+def trusted_approvers(path: Path | None) -> Document | None:
+    """The document at `path`, for `build`. Raises: ConfigError."""
+    if path is None:
+        return None
+    from pratique.approvers import read_approvers  # as in `_approvals`
+
+    return read_approvers(contents(path))
+
+
+def read_documents(path: Path, *, may_be_empty: bool = False) -> list[Document | Problem]:
     """Every document below `path` in order of file name, and a Problem for each that cannot be read."""
     found: list[Document | Problem] = []
     try:
-        files = [path] if path.is_file() else sorted(_files_below(path))
+        files = [path, *_approvals_beside(path)] if path.is_file() else sorted(_files_below(path))
     except OSError as error:
         return [Problem(str(path), "", f"this cannot be read: {error.strerror}")]
-    if not files:
+    if not files and not may_be_empty:
         return [
             Problem(str(path), "", "there is no YAML or JSON file here; name a folder with PolicyBinding documents")
         ]
     for file in files:
-        name = str(file.relative_to(path)) if file != path else file.name
+        name = str(file.relative_to(path)) if file.is_relative_to(path) and file != path else file.name
         try:
             if file.stat().st_size > MAX_CONFIG_FILE_BYTES:
                 found.append(Problem(name, "", f"the file is larger than {MAX_CONFIG_FILE_BYTES} bytes; split it"))
                 continue
-            found.extend(load_documents(file.read_bytes(), name))
+            if file.name.endswith(APPROVAL_SUFFIX):
+                found.append(_approval_document(file.read_bytes(), name))
+            else:
+                found.extend(load_documents(file.read_bytes(), name))
         except OSError as error:
             found.append(Problem(name, "", f"this cannot be read: {error.strerror}"))
     return found
+
+
+def _approvals_beside(file: Path) -> list[Path]:
+    return sorted(
+        each
+        for each in file.parent.iterdir()
+        if each.name.startswith(f"{file.name}.") and each.name.endswith(APPROVAL_SUFFIX)
+    )
+
+
+def _approval_document(content: bytes, file: str) -> Document | Problem:
+    """A signature's file as a document of the configuration, so that its digest covers what is approved.
+
+    The name is a digest: where the file lies and what it is called makes no difference.
+    """
+    try:
+        return approval_document(parse_json(content), file)
+    except InputError as error:
+        return Problem(file, "", f"{error}; `pratique waiver approve` writes these files")
+
+
+def approval_document(envelope: Any, source: str) -> Document:
+    """A DSSE envelope as a document. Raises: InputError."""
+    from pratique.dsse import parse_envelope  # as in `_approvals`
+
+    parse_envelope(envelope)
+    name = sha256(canonical_json(envelope))
+    value = {
+        "apiVersion": schemas.API_VERSION,
+        "kind": _WAIVER_APPROVAL,
+        "metadata": {"name": name},
+        "spec": envelope,
+    }
+    return Document(source, 0, 1, value)
 
 
 def _files_below(folder: Path) -> Iterable[Path]:
@@ -115,9 +182,19 @@ def _files_below(folder: Path) -> Iterable[Path]:
 
 
 def build(
-    documents: Iterable[Document | Problem], policies: PolicySet, *, approvals: ApprovalVerifier | None = None
+    documents: Iterable[Document | Problem],
+    policies: PolicySet,
+    *,
+    approvers: Document | None = None,
+    approvals: ApprovalVerifier | None = None,
+    recorded: bool = False,
+    unbound: bool = False,
 ) -> Configuration:
     """A Configuration of all `documents`.
+
+    `approvers` is the ApproverList that is trusted. It and the approvals stand among the documents of what is built;
+    from there they count as well if the documents are `recorded`. `approvals` takes the place of both. Without any
+    binding nothing would be judged, which is an error unless `unbound` says that nothing is to be.
 
     Raises:
         ConfigError: with every problem found. There is no such thing as half a configuration.
@@ -127,7 +204,32 @@ def build(
     waivers: dict[str, Waiver] = {}
     namespaces: dict[str, Mapping[str, str]] = {}
     kept: dict[tuple[str, str], dict[str, Any]] = {}
+    given: list[Document | Problem] = []
+    signed: dict[str, Document] = {}
     for document in documents:
+        if isinstance(document, Problem):
+            given.append(document)
+        elif recorded and _kind(document) == _APPROVER_LIST:
+            approvers = approvers or document
+        elif _kind(document) == _WAIVER_APPROVAL:
+            try:
+                approval = approval_document(document.value.get("spec"), document.file)
+                signed[approval.value["metadata"]["name"]] = approval
+            except InputError as error:
+                problems.append(Problem(document.file, document.where, str(error)))
+        else:
+            given.append(document)
+            if (attested := _attested(document)) is not None:
+                signed[attested.value["metadata"]["name"]] = attested
+    kept |= {(_WAIVER_APPROVAL, name): signed[name].value for name in signed}
+    try:
+        verifier, trusted = _approvals(approvers, [signed[name] for name in sorted(signed)])
+        if trusted is not None:
+            kept[_APPROVER_LIST, ""] = dict(trusted.document)
+    except ConfigError as error:
+        problems += error.problems
+        verifier, trusted = NoApprovals(), None
+    for document in given:
         if isinstance(document, Problem):
             problems.append(document)
             continue
@@ -139,15 +241,16 @@ def build(
                 case "PolicyBinding":
                     bindings[name] = _binding(name, value["spec"], policies, document)
                 case "Waiver":
-                    waivers[name] = _waiver(name, value, policies, approvals or NoApprovals(), document)
+                    waivers[name] = _waiver(name, value, policies, approvals or verifier, document)
                 case "Namespace":
                     namespaces[name] = value["metadata"].get("labels") or {}
             kept[kind, name] = value
         except _Fault as fault:
-            problems.append(Problem(document.file, f"line {document.line}, {fault.path or '/'}", fault.message))
+            where = ", ".join(filter(None, (document.where, fault.path or "/")))
+            problems.append(Problem(document.file, where, fault.message))
     if problems:
         raise ConfigError(*problems)
-    if not bindings:
+    if not bindings and not unbound:
         raise ConfigError(
             Problem("configuration", "", "there is no PolicyBinding: nothing would ever be judged; add one")
         )
@@ -158,7 +261,41 @@ def build(
         waivers=tuple(waivers[name] for name in sorted(waivers)),
         namespaces=namespaces,
         documents=ordered,
+        approvers=trusted,
+        by_name=kept,
     )
+
+
+def _kind(document: Document) -> object:
+    return document.value.get("kind") if isinstance(document.value, dict) else None
+
+
+def _attested(document: Document) -> Document | None:
+    """The approval that a webhook attested in an annotation of a Waiver object, as a document of its own.
+
+    Anything else in that annotation is no approval, and no reason not to load the rest: more people can write
+    annotations than may approve.
+    """
+    metadata = document.value.get("metadata") if _kind(document) == "Waiver" else None
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    text = annotations.get(APPROVAL_ANNOTATION) if isinstance(annotations, dict) else None
+    if not isinstance(text, str):
+        return None
+    try:
+        return approval_document(parse_json(text.encode()), document.file)
+    except (InputError, UnicodeError):
+        return None
+
+
+def _approvals(approvers: Document | None, signed: list[Document]) -> tuple[ApprovalVerifier, ApproverList | None]:
+    """The verifier of `signed` by the trusted list, and that list. Raises: ConfigError."""
+    if approvers is None:
+        return NoApprovals(), None
+    # Imported here because keys and signatures cost a tenth of a second, and most configurations have no approvers.
+    from pratique.approvers import SignedApprovals, approver_list, envelopes_of
+
+    trusted = approver_list(approvers)
+    return SignedApprovals(trusted, envelopes_of(each.value for each in signed)), trusted
 
 
 class _Fault(Exception):
@@ -176,6 +313,10 @@ def _checked(document: Document) -> tuple[str, str, dict[str, Any]]:
         raise _Fault("", f"this is {json_type(value)}, not a document with apiVersion and kind")
     kind, api_version = value.get("kind"), value.get("apiVersion")
     expected = "v1" if kind == "Namespace" else schemas.API_VERSION
+    if kind == _APPROVER_LIST:
+        raise _Fault(
+            "/kind", "whoever can write here could approve their own; name the list with the setting approvers"
+        )
     if not isinstance(kind, str) or kind not in _VALIDATORS:
         raise _Fault("/kind", f"the kind {kind!r} is not known here; use {', '.join(_VALIDATORS)}")
     if api_version != expected:
@@ -285,12 +426,20 @@ def _waiver(
     for index, policy_name in enumerate(spec["policies"]):
         policy = _policy(policy_name, policies, f"/spec/policies/{index}")
         _check_parameters(policy, parameters, "/spec/parameters")
-    if spec["approvedBy"] == spec["requestedBy"]:
-        raise _Fault("/spec/approvedBy", f"{spec['approvedBy']} cannot approve their own request; somebody else must")
-    approved_at = _time(spec["approvedAt"], "/spec/approvedAt")
     expires = _time(spec["expires"], "/spec/expires")
-    if expires <= approved_at:
+    if "approvedAt" in spec and expires <= _time(spec["approvedAt"], "/spec/approvedAt"):
         raise _Fault("/spec/expires", "the waiver ends before it was approved; correct one of the two times")
+    approved, unattested = value, ""
+    approved_at: datetime | None = None
+    try:
+        if spec.get("approvedBy", "").strip().casefold() == spec["requestedBy"].strip().casefold():
+            message = f"{spec['approvedBy']} both asked for it and approved it; somebody else must approve it"
+            raise VerificationError(message)
+        waived = [policies.policies[policy_name] for policy_name in spec["policies"]]
+        approved = dict(approvals.approved(value, waived))
+        approved_at = _time(approved["spec"]["approvedAt"], "/spec/approvedAt")
+    except VerificationError as error:
+        unattested = str(error)
     return Waiver(
         name=name,
         policies=frozenset(spec["policies"]),
@@ -298,13 +447,16 @@ def _waiver(
         parameters=parameters,
         reason=spec["reason"],
         requested_by=spec["requestedBy"],
-        approved_by=spec["approvedBy"],
+        approved_by=approved["spec"].get("approvedBy", ""),
+        approved_at=approved_at,
         expires=expires,
-        digest=sha256(canonical_json(value)),
-        unattested=approvals.why_unattested(value, source=document.file),
+        digest=sha256(canonical_json(approved)),
+        unattested=unattested,
         ticket=spec.get("ticket", ""),
         compensating_control=spec.get("compensatingControl", ""),
+        images=tuple(spec["match"].get("images") or ()),
         source=document.file,
+        document=approved,
     )
 
 

@@ -41,9 +41,9 @@ from pratique.facts import Fact, FactSource, Known, Unavailable, facts_document,
 from pratique.fields import Reads, fields_named_in, union
 from pratique.matching import MatchInputs
 from pratique.policy import PolicySet
-from pratique.subject import GroupVersionKind, Resource, Subject, Workload
+from pratique.subject import GroupVersionKind, ImageRef, Resource, Subject, Workload
 from pratique.uuid7 import uuid7
-from pratique.waiver import Waiver
+from pratique.waiver import Waiver, written_time
 
 _FACTS = "facts."
 
@@ -235,29 +235,7 @@ class Engine:
 
     def match_inputs(self, subject: Subject, request: Request) -> MatchInputs:
         """What bindings are matched against."""
-        if not isinstance(subject, Resource):
-            return MatchInputs(
-                "", "", subject.type, subject.namespace, "", self._labels(subject.namespace), {},
-                request.operation, request.subresource, request.user, request.groups,
-            )  # fmt: skip
-        namespace, labels = subject.namespace, self._labels(subject.namespace)
-        if subject.gvk.kind == "Namespace" and not subject.gvk.group:
-            namespace, labels = subject.identity.name, subject.labels
-        return MatchInputs(
-            group=subject.gvk.group,
-            kind=subject.gvk.kind,
-            type=subject.type,
-            namespace=namespace,
-            name=subject.identity.name,
-            namespace_labels=labels,
-            labels=subject.labels,
-            operation=request.operation,
-            subresource=request.subresource,
-            user=request.user,
-            groups=request.groups,
-            being_deleted=subject.being_deleted,
-            inferred=isinstance(subject, Workload) and subject.inferred,
-        )
+        return match_inputs(subject, request, self._labels)
 
     def _labels(self, namespace: str) -> Mapping[str, str] | None:
         return self._namespace_labels(namespace) if namespace else None
@@ -378,7 +356,7 @@ class Engine:
         for evaluation in evaluations:
             if evaluation.result is Result.FAIL:
                 for waiver in self.configuration.waivers:
-                    if not waiver.covers(evaluation.policy, context.inputs):
+                    if not waiver.covers(evaluation.policy, context.inputs, images_of(context.subject)):
                         continue
                     if why := waiver.why_not(context.now):
                         notes.append(f"waiver {waiver.name} does not count: {why}")
@@ -386,8 +364,8 @@ class Engine:
                         evaluation = replace(
                             evaluation,
                             result=Result.EXEMPT,
-                            reason=f"waiver {waiver.name} until {waiver.expires:%Y-%m-%dT%H:%M:%SZ}: {waiver.reason}",
-                            waiver=f"{waiver.name}@{waiver.digest}",
+                            reason=f"waiver {waiver.name} until {written_time(waiver.expires)}: {waiver.reason}",
+                            waiver=waiver.reference,
                         )
                         break
                     else:
@@ -404,6 +382,37 @@ class Engine:
         (answer,) = await self._ask([document], context)
         result = answer[binding.policy.name]
         return isinstance(result, PolicyResult) and not result.violations
+
+
+def match_inputs(subject: Subject, request: Request, labels_of: NamespaceLabels) -> MatchInputs:
+    """What bindings and waivers are matched against."""
+    if not isinstance(subject, Resource):
+        return MatchInputs(
+            "", "", subject.type, subject.namespace, "", labels_of(subject.namespace), {},
+            request.operation, request.subresource, request.user, request.groups,
+        )  # fmt: skip
+    namespace, labels = subject.namespace, labels_of(subject.namespace)
+    if subject.gvk.kind == "Namespace" and not subject.gvk.group:
+        namespace, labels = subject.identity.name, subject.labels
+    return MatchInputs(
+        group=subject.gvk.group,
+        kind=subject.gvk.kind,
+        type=subject.type,
+        namespace=namespace,
+        name=subject.identity.name,
+        namespace_labels=labels,
+        labels=subject.labels,
+        operation=request.operation,
+        subresource=request.subresource,
+        user=request.user,
+        groups=request.groups,
+        being_deleted=subject.being_deleted,
+        inferred=isinstance(subject, Workload) and subject.inferred,
+    )
+
+
+def images_of(subject: Subject) -> tuple[ImageRef, ...]:
+    return subject.content.images if isinstance(subject, Workload) else ()
 
 
 def _labels_matter(configuration: Configuration) -> bool:

@@ -6,8 +6,8 @@ serves.
         bundle-<hex>.tar.gz             the policies: the modules and data that the digest is over
         configuration-<hex>.json        the documents
 
-What is read back must have the digests that it was written with. Waivers that are approved by a signature beside their
-file are read back without it, and so do not count: a restart on the last good configuration is never less strict.
+What is read back must have the digests that it was written with. The signatures of waivers are kept with them, and are
+verified by the list of approvers that is trusted now: a restart on the last good configuration is never less strict.
 """
 
 from __future__ import annotations
@@ -66,8 +66,9 @@ def save(state: Path, policies: PolicySet, configuration: Configuration) -> None
                 entry.unlink()
 
 
-def load(state: Path) -> LastGood | None:
-    """The last good bundle and configuration; None if there never were any.
+def load(state: Path, *, approvers: Document | None = None) -> LastGood | None:
+    """The last good bundle and configuration; None if there never were any. `approvers` is the list that is trusted
+    now; without one, no waiver counts.
 
     Raises:
         ConfigError, PolicyError: they are there, but damaged.
@@ -87,10 +88,11 @@ def load(state: Path) -> LastGood | None:
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(folder, f"{_CURRENT} or what it names is not whole ({error})") from error
     documents = [Document(f"{FOLDER}/{index}", index, 1, value) for index, value in enumerate(values)]
-    configuration = build(documents, policies)
+    configuration = build(documents, policies, recorded=True)
     if (policies.digest, configuration.digest) != (current["bundle"], current["configuration"]):
         raise _damaged(folder, "what was read does not have the digests that were written")
-    return LastGood(policies, configuration, saved_at)
+    waived = [each for each in documents if each.value["kind"] != "ApproverList"]
+    return LastGood(policies, build(waived, policies, approvers=approvers), saved_at)
 
 
 def _damaged(folder: Path, what: str) -> ConfigError:

@@ -38,6 +38,7 @@ from urllib.parse import quote
 
 import orjson
 
+from pratique.builtin import RULES
 from pratique.canonical import canonical_json, compact_json
 from pratique.configuration import Configuration, build
 from pratique.decision import (
@@ -663,13 +664,13 @@ class Snapshot:
     policies: PolicySet
 
     def configuration(self) -> Configuration:
-        """The configuration as it was. Approvals are not verified again: which waivers counted is in the decision.
+        """The configuration as it was, with the approvers and approvals that there were then.
 
         Raises:
             ConfigError: the documents were valid for another version of Pratique, but are not for this one.
         """
         documents = [Document("recorded", index, 0, value) for index, value in enumerate(self.documents)]
-        return build(documents, self.policies)
+        return build(documents, self.policies, recorded=True)
 
 
 @dataclass(slots=True)
@@ -705,6 +706,26 @@ class LedgerReader:
             if len(page) < PAGE_ROWS:
                 return
             wanted -= len(page)
+
+    def waivers_used(self) -> Mapping[str, datetime]:
+        """When each waiver, by its `Waiver.reference`, last exempted something; those that never did are not there."""
+        found: dict[str, datetime] = {}
+        before = sys.maxsize
+        while True:
+            query = (
+                "SELECT sequence, record FROM decisions WHERE sequence < ? AND instr(record, ?) > 0"
+                " ORDER BY sequence DESC LIMIT ?"
+            )
+            with closing(self._connect()) as connection:
+                rows = list(self._rows(connection, query, [before, '"result":"exempt"', PAGE_ROWS]))
+            for sequence, text in rows:
+                before = sequence
+                document = orjson.loads(text)
+                for evaluation in document["evaluations"]:
+                    if evaluation["result"] == Result.EXEMPT:
+                        found.setdefault(evaluation["waiver"], datetime.fromisoformat(document["time"]))
+            if len(rows) < PAGE_ROWS:
+                return found
 
     def get(self, id: str) -> Record:
         """The decision with this id, or the only one whose id begins with it.
@@ -844,7 +865,7 @@ def _decision(document: Mapping[str, Any], policies: Mapping[str, PolicyMetadata
 
 
 def _evaluation(value: Mapping[str, Any], policies: Mapping[str, PolicyMetadata]) -> Evaluation:
-    policy = policies.get(value["policy"])
+    policy = policies.get(value["policy"]) or RULES.get(value["policy"])
     return Evaluation(
         binding=value["binding"],
         policy=value["policy"],

@@ -19,10 +19,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from pratique import last_good
+from pratique.approvers import approver_list
 from pratique.cache import DecisionCache
-from pratique.configuration import Configuration, load_configuration
+from pratique.configuration import Configuration, load_configuration, trusted_approvers
 from pratique.decision import Door, Enforcement, Result
 from pratique.engine import Engine, NamespaceLabels, NamespaceLookup, Request
 from pratique.errors import ConfigError, EvaluationError, LoadError, PratiqueError, Problem
@@ -32,6 +34,7 @@ from pratique.matching import Match
 from pratique.policy import PolicySet
 from pratique.subject import Subject
 from pratique.watching import Signature, contents, signature
+from pratique.yamlfile import Document
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +67,21 @@ _PROBE_WORKLOAD = {
 }
 
 
+class DocumentSource(Protocol):
+    """Documents of the configuration that are no files. Implemented by `webhook.cluster_config.ClusterDocuments`."""
+
+    @property
+    def version(self) -> object:
+        """Another one whenever the documents are others."""
+
+    def documents(self) -> list[Document | Problem]:
+        """All documents, and a Problem for what cannot be known."""
+
+
+_Seen = tuple[Signature, object]
+"""What tells one state of files and documents from another."""
+
+
 class Live:
     """The Engine in force, kept up to date with the files that it is made from. To be used from one event loop."""
 
@@ -73,6 +91,8 @@ class Live:
         policies: Path,
         config: Path,
         start_evaluator: StartEvaluator,
+        approvers: Path | None = None,
+        source: DocumentSource | None = None,
         state: Path | None = None,
         cache: DecisionCache | None = None,
         namespace_labels: NamespaceLabels | None = None,
@@ -80,7 +100,9 @@ class Live:
         before_change: Callable[[Configuration, PolicySet], Awaitable[None]] | None = None,
         poll_seconds: float = 1.0,
     ) -> None:
-        """`state` is where the last good configuration is kept; None: nowhere.
+        """`approvers` is the file that says who may approve waivers; without it, none counts. `source` has documents
+        beside those in `config`, which together are one configuration. `state` is where the last
+        good configuration is kept; None: nowhere.
 
         `cache` is shared by all engines: its keys hold the digests. Without `namespace_labels`, those of the
         Namespace documents in the configuration count. `before_change` is awaited before each new pair of bundle and
@@ -90,6 +112,8 @@ class Live:
         """What is in force. None until `start` has returned."""
         self.problem = ""
         """Why what is in force is not what is in the files; empty if it is."""
+        self.problems: tuple[Problem, ...] = ()
+        """The same, one by one, where documents are the reason."""
         self.loaded_at: datetime | None = None
         """When what is in force came into force."""
         self.reloads = 0
@@ -98,6 +122,8 @@ class Live:
         """How often one was refused."""
         self._policies = policies
         self._config = config
+        self._approvers = approvers
+        self._source = source
         self._start_evaluator = start_evaluator
         self._state = state
         self._cache = cache
@@ -105,7 +131,7 @@ class Live:
         self._namespace_lookup = namespace_lookup
         self._before_change = before_change
         self._poll_seconds = poll_seconds
-        self._tried: Signature | None = None
+        self._tried: _Seen | None = None
         self._retry_at: float | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -136,7 +162,7 @@ class Live:
     async def poll(self) -> None:
         """Look once; if the files are not those that were tried last, load them and bring them into force or say why
         not."""
-        seen = await asyncio.to_thread(signature, self._policies, self._config)
+        seen = await asyncio.to_thread(self._seen)
         retry = self._retry_at is not None and time.monotonic() >= self._retry_at
         if seen == self._tried and not retry:
             return
@@ -146,7 +172,7 @@ class Live:
             self._retry_at = time.monotonic() + RETRY_SECONDS
             self._refuse(str(error))
         except LoadError as error:
-            self._refuse(str(error))
+            self._refuse(str(error), problems=error.problems)
 
     async def close(self) -> None:
         """Close every evaluator, after what is in flight on it. No engine is in force afterwards. Idempotent."""
@@ -176,7 +202,7 @@ class Live:
     async def _settled(self) -> tuple[PolicySet, Configuration]:
         """What is in the files, read while nothing changed; where something is in force already, after a pause too."""
         for attempt in range(SETTLE_TRIES):
-            before = await asyncio.to_thread(signature, self._policies, self._config)
+            before = await asyncio.to_thread(self._seen)
             if attempt or self.engine is not None:
                 await asyncio.sleep(SETTLE_SECONDS)
             failure: LoadError | None = None
@@ -184,17 +210,24 @@ class Live:
                 found = await asyncio.to_thread(self._read)
             except LoadError as error:
                 failure = error
-            if await asyncio.to_thread(signature, self._policies, self._config) == before:
+            if await asyncio.to_thread(self._seen) == before:
                 self._tried = before
                 if failure is not None:
                     raise failure
                 return found
-        where = f"{self._policies} or {self._config}"
+        where = " or ".join(str(path) for path in self._paths())
         raise ConfigError(Problem(where, "", "the files never stop changing; replace them in one step"))
+
+    def _seen(self) -> _Seen:
+        return signature(*self._paths()), self._source.version if self._source is not None else None
+
+    def _paths(self) -> list[Path]:
+        return [path for path in (self._policies, self._config, self._approvers) if path is not None]
 
     def _read(self) -> tuple[PolicySet, Configuration]:
         policies = PolicySet.load(contents(self._policies))
-        return policies, load_configuration(contents(self._config), policies)
+        more = self._source.documents() if self._source is not None else None
+        return policies, load_configuration(contents(self._config), policies, approvers=self._approvers, more=more)
 
     async def _bring_into_force(self, policies: PolicySet, configuration: Configuration) -> None:
         """Raises: PolicyError, ConfigError, EvaluationError."""
@@ -289,7 +322,7 @@ class Live:
         if self._state is None:
             return False
         try:
-            found = await asyncio.to_thread(last_good.load, self._state)
+            found = await asyncio.to_thread(self._last_good, self._state)
             if found is None:
                 return False
             await self._bring_into_force(found.policies, found.configuration)
@@ -299,8 +332,20 @@ class Live:
         since = f"{found.saved_at:%Y-%m-%dT%H:%M:%SZ}"
         if isinstance(error, EvaluationError):
             self._retry_at = time.monotonic() + RETRY_SECONDS
-        self._refuse(f"started with the last good configuration, kept at {since}, because: {error}")
+        problems = error.problems if isinstance(error, LoadError) else ()
+        self._refuse(f"started with the last good configuration, kept at {since}, because: {error}", problems=problems)
         return True
+
+    def _last_good(self, state: Path) -> last_good.LastGood | None:
+        """Raises: LoadError."""
+        try:
+            approvers = trusted_approvers(self._approvers)
+            if approvers is not None:
+                approver_list(approvers)
+        except ConfigError as error:
+            log.error("no waiver counts, because the list of approvers cannot be used: %s", error)
+            approvers = None
+        return last_good.load(state, approvers=approvers)
 
     async def _keep(self, policies: PolicySet, configuration: Configuration) -> None:
         if self._state is None:
@@ -313,13 +358,13 @@ class Live:
     def _mended(self) -> None:
         if self.problem:
             log.info("the files are in force again")
-        self.problem = ""
+        self.problem, self.problems = "", ()
 
-    def _refuse(self, problem: str, bug: Exception | None = None) -> None:
+    def _refuse(self, problem: str, bug: Exception | None = None, *, problems: tuple[Problem, ...] = ()) -> None:
         self.failed_reloads += 1
         if problem != self.problem:
             log.error("not in force: %s", problem, exc_info=bug)
-        self.problem = problem
+        self.problem, self.problems = problem, problems
 
 
 async def _close_when(freed: asyncio.Event, evaluator: Evaluator) -> None:

@@ -95,7 +95,7 @@ WAIVER = _document(
     _object(
         {
             "policies": {**_TEXTS, "minItems": 1, "uniqueItems": True},
-            "match": _object({**_MATCH_PROPERTIES, "names": _TEXTS}),
+            "match": _object({**_MATCH_PROPERTIES, "names": _TEXTS, "images": _TEXTS}),
             "parameters": {"type": "object", "minProperties": 1},
             "reason": {"type": "string", "minLength": 1},
             "ticket": {"type": "string"},
@@ -109,11 +109,40 @@ WAIVER = _document(
         "match",
         "reason",
         "requestedBy",
-        "approvedBy",
-        "approvedAt",
         "expires",
     ),
 )
+"""Without `approvedBy` and `approvedAt` it is a request, which counts for nothing yet."""
+
+_DAYS = {"type": "integer", "minimum": 1, "maximum": 3650}
+
+APPROVER_LIST = _document(
+    "ApproverList",
+    _object(
+        {
+            "maximumDays": _object(dict.fromkeys(("low", "medium", "high", "critical"), _DAYS)),
+            "approvers": {
+                "type": "array",
+                "minItems": 1,
+                "items": _object(
+                    {
+                        "name": {"type": "string", "minLength": 1},
+                        "policies": {**_TEXTS, "minItems": 1},
+                        "keys": _TEXTS,
+                        "groups": _TEXTS,
+                    },
+                    "name",
+                    "policies",
+                ),
+            },
+            "witnesses": _TEXTS,
+        },
+        "approvers",
+    ),
+)
+
+WAIVER_APPROVAL = _document("WaiverApproval", {"type": "object"})
+"""How a DSSE envelope is kept with a configuration: `spec` is the envelope, the name its digest."""
 
 NAMESPACE = {
     "type": "object",

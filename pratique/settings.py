@@ -117,6 +117,8 @@ class Settings:
     policies: Path
     config: Path
     state: Path
+    approvers: Path | None = None
+    approval_key: Path | None = None
     listen: Listen = Listen("0.0.0.0", 8443)  # noqa: S104 - a webhook is called from other machines
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -124,6 +126,7 @@ class Settings:
     unsafe_plain_http: bool = False
     kubeconfig: Path | None = None
     in_cluster: bool = False
+    cluster_config: bool = False
     engine: str = "auto"
     opa: Path | None = None
     opa_url: str = ""
@@ -165,6 +168,10 @@ KEYS = (
     Key("policies", _path, "PATH", "folder of policies, or an OPA bundle tarball"),
     Key("config", _path, "PATH", "folder (or file) of bindings, waivers and namespaces"),
     Key("state", _path, "DIR", "folder for the ledger and the last good configuration"),
+    Key("approvers", _path, "FILE", "who may approve waivers (kind ApproverList); without it, no waiver counts"),
+    Key(
+        "approval_key", _path, "FILE", "PEM key that attests approvals of Waiver objects; its public half is a witness"
+    ),
     Key("listen", _listen, "HOST:PORT", "address to listen on; port 0 picks a free one (default: 0.0.0.0:8443)"),
     Key("tls_cert", _path, "FILE", "serving certificate with its chain, PEM; read again when it changes"),
     Key("tls_key", _path, "FILE", "key of the serving certificate, PEM"),
@@ -172,6 +179,7 @@ KEYS = (
     Key("unsafe_plain_http", _switch, "", "serve HTTP without TLS, on loopback only"),
     Key("kubeconfig", _path, "FILE", "how to reach the API server, for namespace labels and scaled objects"),
     Key("in_cluster", _switch, "", "reach the API server with the pod's own service account"),
+    Key("cluster_config", _switch, "", "read PolicyBinding and Waiver objects of the cluster, beside those in config"),
     Key(
         "engine", _one_of("auto", "opa", "regopy"), "ENGINE", "auto (OPA where it is found, else regopy), opa or regopy"
     ),
@@ -254,6 +262,8 @@ def _contradictions(settings: Settings) -> Iterable[Problem]:
         yield Problem("settings", "", message)
     if settings.kubeconfig is not None and settings.in_cluster:
         yield Problem("settings", "", "kubeconfig and in_cluster are both set; keep one")
+    if settings.cluster_config and settings.kubeconfig is None and not settings.in_cluster:
+        yield Problem("settings", "", "cluster_config needs an API server; set kubeconfig or in_cluster")
     if settings.opa is not None and settings.opa_url:
         yield Problem("settings", "", "opa and opa_url are both set; keep one")
     if settings.engine == "regopy" and (settings.opa is not None or settings.opa_url):

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from pratique.errors import VerificationError
 from pratique.matching import Match, MatchInputs
+from pratique.policy import PolicyMetadata
+from pratique.selector import glob_matches
+from pratique.subject import ImageRef
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """An exception from `policies` for what `match` covers, until `expires`.
+    """An exception from `policies` for what `match` covers, from `approved_at` until `expires`.
 
-    Without `parameters` the policies are waived whole; with them, their limits are raised up to there. `unattested`
-    says why the approval is not proven; a waiver counts only where it is empty. `digest` is over the canonical
-    document.
+    Without `parameters` the policies are waived whole; with them, their limits are raised up to there. `images` are
+    globs: where there are any, every image of the object must match one. `unattested` says why the approval is not
+    proven; a waiver counts only where it is empty. `document` is the document as it was approved, `digest` is over its
+    canonical form.
     """
 
     name: str
@@ -31,31 +36,73 @@ class Waiver:
     unattested: str
     ticket: str = ""
     compensating_control: str = ""
+    images: tuple[str, ...] = ()
+    approved_at: datetime | None = None
     source: str = field(default="", compare=False)
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
-    def covers(self, policy: str, inputs: MatchInputs) -> bool:
+    @property
+    def reference(self) -> str:
+        """How evaluations name this waiver: two of one name that differ in anything are told apart."""
+        return f"{self.name}@{self.digest}"
+
+    def covers(self, policy: str, inputs: MatchInputs, images: Sequence[ImageRef]) -> bool:
         """Whether this waiver is meant for `policy` on that subject, whether or not it counts."""
-        return policy in self.policies and self.match.matches(inputs).applies
+        return policy in self.policies and self.match.matches(inputs).applies and self._covers_images(images)
+
+    def _covers_images(self, images: Sequence[ImageRef]) -> bool:
+        if not self.images:
+            return True
+        return bool(images) and all(any(image_matches(glob, image) for glob in self.images) for image in images)
 
     def why_not(self, now: datetime) -> str:
-        """Why the waiver does not count at `now`; empty if it does."""
+        """Why the waiver does not count at `now`; empty if it does. It counts from the second of its approval until
+        before that of its end."""
         if self.unattested:
             return self.unattested
         if now >= self.expires:
-            return f"it expired at {self.expires:%Y-%m-%dT%H:%M:%SZ}"
+            return f"it expired at {written_time(self.expires)}"
+        if self.approved_at is not None and now < self.approved_at:
+            return f"it counts from {written_time(self.approved_at)} on, which its approval says"
         return ""
 
 
-class ApprovalVerifier(Protocol):
-    """Proves who approved a waiver. One implementation for files (signatures), one for the cluster (the identity that
-    the webhook saw)."""
+def image_matches(glob: str, image: ImageRef) -> bool:
+    """Whether `image` matches `glob`: its registry and repository, or with tag and digest where the glob has any.
 
-    def why_unattested(self, document: Mapping[str, Any], *, source: str) -> str:
-        """Why the approval in `document` is not proven; empty if it is."""
+    Names are compared with the defaults filled in (`nginx` is `docker.io/library/nginx`); a reference that does not
+    parse matches nothing.
+    """
+    if image.error or not image.repository:
+        return False
+    name = f"{image.registry}/{image.repository}"
+    if ":" not in glob.rpartition("/")[2] and "@" not in glob:
+        return glob_matches(glob, name)
+    tag = f":{image.tag}" if image.tag else ""
+    digest = f"@{image.digest}" if image.digest else ""
+    return glob_matches(glob, name + tag + digest)
+
+
+def written_time(time: datetime) -> str:
+    """`time` as documents and messages have it: UTC, to the second."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+class ApprovalVerifier(Protocol):
+    """Proves that a waiver was approved, and by whom. Implemented by `pratique.approvers.SignedApprovals`, and by
+    `NoApprovals` where nobody can approve."""
+
+    def approved(self, document: Mapping[str, Any], policies: Sequence[PolicyMetadata]) -> Mapping[str, Any]:
+        """The `document` of a waiver from `policies` as it was approved: complete with `approvedBy` and `approvedAt`.
+
+        Raises:
+            VerificationError: there is no approval that counts; the sentence goes on after "it does not count:".
+        """
 
 
 class NoApprovals:
     """Where no approver is configured, nothing can be approved."""
 
-    def why_unattested(self, document: Mapping[str, Any], *, source: str) -> str:
-        return "its approval is not attested: no approver's key or identity is configured"
+    def approved(self, document: Mapping[str, Any], policies: Sequence[PolicyMetadata]) -> Mapping[str, Any]:
+        """Raises: VerificationError, always."""
+        raise VerificationError("its approval is not attested: no approver's key or identity is configured")

@@ -29,7 +29,7 @@ stack overflows, which no `except` catches."""
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file: `index` counts from 0, `line` from 1."""
+    """One document of a file: `index` counts from 0, `line` from 1; it is 0 where there are no lines."""
 
     file: str
     index: int
@@ -38,7 +38,7 @@ class Document:
 
     @property
     def where(self) -> str:
-        return f"line {self.line}"
+        return f"line {self.line}" if self.line else ""
 
 
 _LARGEST_WHOLE = 2**53

@@ -3,7 +3,8 @@
 Only the module of the verb that is asked for is imported, so that `pratique --help` costs next to nothing.
 
 Exit codes of every verb: 0 done; 2 wrong usage or something that could not be done, with a sentence on stderr; 130
-interrupted; 141 the reader of the output went away. `check` alone adds 1: something was denied.
+interrupted; 141 the reader of the output went away. `check` and `waiver check` add 1: something was denied, or does not
+count.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ VERBS = (
     Verb("explain", "pratiquectl.explain", "show how a decision came to be"),
     Verb("policy", "pratiquectl.policy", "list policies, or show one"),
     Verb("subject", "pratiquectl.subject", "show what policies see of manifests"),
+    Verb("waiver", "pratiquectl.waiver", "ask for an exception, approve one, and see which count"),
     Verb("demo", "pratiquectl.demo", "serve the webhook and send it the example manifests"),
 )
 """Every verb there is; a new one is one file and one line here."""

@@ -21,7 +21,18 @@ from pratique.kinds import ContentCache, Context, context_of, subject_of
 from pratique.policy import PolicySet
 from pratiquectl.__main__ import EXIT_DENIED, EXIT_DONE, EXIT_ERROR, Subparsers
 from pratiquectl.manifests import Found, Manifest, read_manifests
-from pratiquectl.options import add_config, add_policies, config_path, policies_path, terminal_width, tools_cache
+from pratiquectl.options import (
+    add_approvers,
+    add_config,
+    add_now,
+    add_policies,
+    approvers_path,
+    clock,
+    config_path,
+    policies_path,
+    terminal_width,
+    tools_cache,
+)
 from reports.check import Item, Judged, Report
 from reports.formats import CHECK_FORMATS, writer
 
@@ -70,6 +81,8 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_config(parser)
     add_policies(parser)
+    add_approvers(parser)
+    add_now(parser)
     parser.add_argument(
         "--engine", default="auto", choices=("auto", "opa", "regopy"), help="what runs the policies (default: auto)"
     )
@@ -86,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         LoadError, EvaluationError: there is nothing to judge with.
     """
     policies = PolicySet.load(policies_path(args))
-    configuration = load_configuration(config_path(args), policies)
+    configuration = load_configuration(config_path(args), policies, approvers=approvers_path(args))
     report = asyncio.run(_check(args, policies, configuration))
     writer(CHECK_FORMATS, args.output)(report, sys.stdout, terminal=terminal_width())
     sys.stdout.flush()
@@ -113,6 +126,7 @@ async def _check(args: argparse.Namespace, policies: PolicySet, configuration: C
             evaluator=evaluator,
             namespace_labels=_namespaces(found, configuration).get,
             cache=DecisionCache(max_bytes=_CACHE_BYTES),
+            clock=clock(args),
         )
         items = await _judge_all(found, engine, namespace=args.namespace)
     finally:

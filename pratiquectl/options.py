@@ -6,7 +6,10 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from pratique.errors import ConfigError, Problem
 from pratique.ledger import DATABASE_NAME, LedgerReader
@@ -15,7 +18,8 @@ DEFAULT_STATE = Path(".run", "state")
 DEFAULT_POLICIES = Path("policies")
 DEFAULT_CONFIG = Path("policies", "bindings")
 STATE_VARIABLE = "PRATIQUE_STATE"
-"""The same name as that of the server's setting."""
+APPROVERS_VARIABLE = "PRATIQUE_APPROVERS"
+"""The same names as those of the server's settings."""
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +56,51 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help=f"folder (or file) of bindings, waivers and namespaces (default: {DEFAULT_CONFIG}, if there is one here)",
     )
+
+
+def add_approvers(parser: argparse.ArgumentParser) -> None:
+    """`--approvers FILE`."""
+    parser.add_argument(
+        "--approvers",
+        type=Path,
+        default=os.environ.get(APPROVERS_VARIABLE) or None,
+        metavar="FILE",
+        help=f"who may approve waivers (default: ${APPROVERS_VARIABLE}; without one, no waiver counts)",
+    )
+
+
+def approvers_path(args: argparse.Namespace) -> Path | None:
+    """Where the list of approvers is."""
+    return None if args.approvers is None else Path(args.approvers)
+
+
+def add_now(parser: argparse.ArgumentParser) -> None:
+    """`--now TIME`."""
+    parser.add_argument(
+        "--now",
+        type=utc_time,
+        default=None,
+        metavar="TIME",
+        help="the time to judge by, such as 2026-12-31T00:00:00Z (default: now): see what will have expired then",
+    )
+
+
+def clock(args: argparse.Namespace) -> Callable[[], datetime]:
+    """The clock that `--now` stopped, or the one of this machine."""
+    if args.now is None:
+        return lambda: datetime.now(UTC)
+    return lambda: cast(datetime, args.now)
+
+
+def utc_time(text: str) -> datetime:
+    """A time with its zone, for argparse."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time with its zone, such as 2026-12-31T00:00:00Z")
+    return time.astimezone(UTC)
 
 
 def policies_path(args: argparse.Namespace) -> Path:

@@ -23,6 +23,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ import uvloop
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from attestations.signers import signer_of
 from evaluators.select import EngineChoice, choose_engine, start_evaluator
 from pratique.cache import DecisionCache
 from pratique.errors import ConfigError, Problem
@@ -43,8 +45,10 @@ from pratiquectl.logging_json import log_json_lines
 from pratiquectl.options import tools_cache
 from webhook.app import Webhook, create_app
 from webhook.cluster import ApiServer, NamespaceLabelCache, ParentLookup, connect
+from webhook.cluster_config import ClusterDocuments
 from webhook.limits import Limits
 from webhook.metrics import Metrics
+from webhook.own_kinds import OwnKinds
 from webhook.tls import ServingCertificate, TlsFiles
 
 log = logging.getLogger("pratique.serve")
@@ -133,6 +137,8 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
         live = Live(
             policies=settings.policies,
             config=settings.config,
+            approvers=settings.approvers,
+            source=cluster.documents,
             state=settings.state,
             start_evaluator=lambda policies: start_evaluator(choice, policies),
             cache=DecisionCache(max_bytes=settings.cache_bytes),
@@ -155,17 +161,22 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
                 read_seconds=settings.read_timeout_seconds,
             ),
             metrics=metrics,
+            own=OwnKinds(signer=signer_of(settings.approval_key) if settings.approval_key else None),
         )
         if certificate is not None:
             app.details["certificate"] = certificate.state
         if cluster.namespaces is not None:
             app.details["namespaces"] = cluster.namespaces.state
+        if cluster.documents is not None:
+            app.details["cluster_config"] = cluster.documents.state
         # 3. the socket
         listener = _listening_socket(settings.listen)
         server = _Server(_uvicorn_config(app, settings, certificate), app, settings)
         background = [asyncio.create_task(live.watch())]
         if certificate is not None:
             background.append(asyncio.create_task(_follow(certificate, settings.poll_seconds)))
+        if cluster.documents is not None:
+            background.append(asyncio.create_task(_report(cluster.documents, live, settings.poll_seconds)))
         stack.push_async_callback(_cancelled, background)
         # What lives as long as the process is not looked at again by each full collection: that is 30 ms less of nobody
         # being answered, each time.
@@ -185,6 +196,7 @@ class _Cluster:
 
     api: ApiServer | None = None
     namespaces: NamespaceLabelCache | None = None
+    documents: ClusterDocuments | None = None
 
 
 @contextlib.asynccontextmanager
@@ -201,12 +213,19 @@ async def _cluster(settings: Settings) -> AsyncIterator[_Cluster]:
         raise
     namespaces = NamespaceLabelCache(api)
     namespaces.start()
+    documents = ClusterDocuments(api) if settings.cluster_config else None
+    if documents is not None:
+        documents.start()
     try:
         if not await namespaces.wait_synced(seconds=SYNC_SECONDS):
             log.warning("the namespaces are not known yet: %s", namespaces.problem or "the API server takes its time")
-        yield _Cluster(api, namespaces)
+        if documents is not None and not await documents.wait_synced(seconds=SYNC_SECONDS):
+            log.warning("bindings and waivers of the cluster are not known yet: %s", documents.state())
+        yield _Cluster(api, namespaces, documents)
     finally:
         namespaces.close()
+        if documents is not None:
+            documents.close()
         api.close()
         private.remove()
 
@@ -226,6 +245,15 @@ async def _follow(certificate: ServingCertificate, poll_seconds: float) -> None:
             certificate.poll()
         except Exception:  # a bug must not end the watch: the certificate would expire unnoticed
             log.exception("the serving certificate could not be looked at because of a bug")
+
+
+async def _report(documents: ClusterDocuments, live: Live, poll_seconds: float) -> None:
+    while True:
+        await asyncio.sleep(poll_seconds)
+        try:
+            await documents.report(live.engine, live.problems, now=datetime.now(UTC))
+        except Exception:  # a bug must not end this: people would read an old status
+            log.exception("the status of bindings and waivers could not be written because of a bug")
 
 
 async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:

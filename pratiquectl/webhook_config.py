@@ -29,7 +29,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "webhook-config",
         help="print the webhook configurations for the API server",
         description="Print the ValidatingWebhookConfiguration and the MutatingWebhookConfiguration with which an API "
-        "server asks about what the bindings judge. Apply them again whenever the bindings change.",
+        "server asks about what the bindings judge, and about Waiver and PolicyBinding objects. Apply them again "
+        "whenever the bindings change.",
         epilog="Example: pratique webhook-config --policies policies --config policies/bindings "
         "--service pratique-system/pratique --ca-bundle certs/ca.crt | kubectl apply -f -",
         allow_abbrev=False,
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
             ca_bundle=_ca_bundle(args.ca_bundle),
             name=args.name,
             excluded_namespaces=("kube-system", own),
+            own_kinds=True,
         ),
     )
     if args.output == "json":

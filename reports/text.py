@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from pratique.builtin import RULES
 from pratique.decision import Decision, Enforcement, Evaluation, Finding, Outcome, Patch, Result, Severity
 
 MAX_DENIAL_BYTES = 8 * 1024
@@ -217,7 +218,8 @@ def _opening(decision: Decision, *, denied: int, unsettled: int, warned: int) ->
     return "\n".join(lines)
 
 
-def _closing(decision: Decision, denied: Sequence[_Rule]) -> str:
+def _closing(decision: Decision, rules: Sequence[_Rule]) -> str:
+    denied = [rule for rule in rules if rule.policy not in RULES]
     lines = [f"Note: {visible(note, limit=_MAX_NAME)}" for note in decision.notes[:_MAX_LISTED]]
     if len(decision.notes) > _MAX_LISTED:
         lines.append(f"Note: {_count(len(decision.notes) - _MAX_LISTED, 'more note')} not shown.")

@@ -46,6 +46,7 @@ from webhook.limits import (
     timeout_seconds,
 )
 from webhook.metrics import CONTENT_TYPE, Metrics
+from webhook.own_kinds import OwnKinds, with_evaluations
 from webhook.review import (
     REASONS,
     BadReview,
@@ -57,6 +58,7 @@ from webhook.review import (
     request_of,
     scaled_subject,
     scaled_unknown,
+    stamped,
     status_document,
     subject_under_review,
     uid_of,
@@ -295,11 +297,19 @@ class Webhook(FastAPI):
         return HttpResponse(self._metrics.exposition(), media_type=CONTENT_TYPE)
 
 
-def create_app(*, live: Live, recorder: Recorder, parents: Parents, limits: Limits, metrics: Metrics) -> Webhook:
-    """The webhook as an ASGI application, to be served by uvicorn."""
+def create_app(
+    *,
+    live: Live,
+    recorder: Recorder,
+    parents: Parents,
+    limits: Limits,
+    metrics: Metrics,
+    own: OwnKinds | None = None,
+) -> Webhook:
+    """The webhook as an ASGI application, to be served by uvicorn. `own` judges Pratique's own objects."""
     metrics.watch(live, recorder if isinstance(recorder, Ledger) else None)
     intake = Intake(limits, metrics)
-    judge = Judge(live=live, recorder=recorder, parents=parents, metrics=metrics)
+    judge = Judge(live=live, recorder=recorder, parents=parents, metrics=metrics, own=own or OwnKinds())
     endpoints = {
         "/validate": ReviewEndpoint(judge.validate, intake),
         "/mutate": ReviewEndpoint(judge.mutate, intake),
@@ -310,7 +320,8 @@ def create_app(*, live: Live, recorder: Recorder, parents: Parents, limits: Limi
 class Judge:
     """Makes the answer to a review: decides and records."""
 
-    def __init__(self, *, live: Live, recorder: Recorder, parents: Parents, metrics: Metrics) -> None:
+    def __init__(self, *, live: Live, recorder: Recorder, parents: Parents, metrics: Metrics, own: OwnKinds) -> None:
+        self._own = own
         self._live = live
         self._recorder = recorder
         self._parents = parents
@@ -335,9 +346,11 @@ class Judge:
             del review
         else:
             subject, request = subject_under_review(review, cache=self._contents), request_of(review)
+            own = self._own.evaluations(review, engine)
             del review
             decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
             del subject, request
+            decision = with_evaluations(decision, own)
         # 5. record
         waiting = time.perf_counter()
         try:
@@ -355,6 +368,9 @@ class Judge:
 
         It is no verdict, hence not recorded: the API server asks `/validate` about every object that passes here.
         """
+        engine = self._live.engine
+        if engine is not None and (patches := self._own.patches(review, engine)):
+            return stamped(review.uid, patches)
         return consent(review.uid)
 
     async def _decide_on_scale(self, engine: Engine, review: Review, deadline: float) -> Decision:

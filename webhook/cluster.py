@@ -11,10 +11,11 @@ import logging
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 import yaml
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from kubernetes.client.api_client import ApiClient
 
 log = logging.getLogger(__name__)
+
+Kept = TypeVar("Kept")
 
 MAX_THREADS = 8
 """Requests to the API server at one time: protects it, and us, from a storm of scale requests."""
@@ -160,6 +163,26 @@ def stream(client: ApiClient, path: str, *, timeout: tuple[float, float]) -> Any
         raise OSError(_in_a_line(error)) from error
 
 
+def merge_patch(client: ApiClient, path: str, patch: Mapping[str, Any], *, timeout: tuple[float, float]) -> None:
+    """Change the object at `path` (RFC 7386).
+
+    Raises:
+        EvidenceUnavailable: the API server does not want to. OSError: there is no answer.
+    """
+    headers = {"Accept": "application/json", "Content-Type": "application/merge-patch+json"}
+    method, url, headers, body, _ = client.param_serialize(
+        "PATCH", path, header_params=headers, body=patch, auth_settings=["BearerToken"]
+    )
+    try:
+        response = client.call_api(method, url, headers, body, _request_timeout=timeout).response
+        status, answer = response.status, response.data
+        response.release_conn()
+    except _http_errors() as error:
+        raise OSError(_in_a_line(error)) from error
+    if status != 200:
+        raise EvidenceUnavailable(f"the API server answered HTTP {status} to a change of {path}: {answer[:200]!r}")
+
+
 def _in_a_line(error: Exception) -> str:
     """What the client says, of which the reason is the part to show."""
     return " ".join(str(getattr(error, "reason", None) or error).split())
@@ -196,36 +219,41 @@ def _seen(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-class NamespaceLabelCache:
-    """The labels of every namespace, kept by list and watch in a thread of its own.
+class ListWatch(ABC, Generic[Kept]):
+    """All objects of one kind that is in no namespace, kept by list and watch in a thread of its own.
 
-    `labels` and `look_up` are for the event loop. A namespace that the watch has not brought yet is fetched by
-    itself, so that the first pod of a namespace made a moment ago is judged with its labels.
+    A watch that breaks is resumed from the version that was reached; only where the API server has forgotten that
+    (HTTP 410) everything is listed again. What was known stays known until then.
     """
 
-    def __init__(self, api: ApiServer) -> None:
+    def __init__(self, api: ApiServer, path: str, *, what: str) -> None:
         self.problem = ""
         """Why the watch does not run at the moment; empty if it does."""
         self._synced = threading.Event()
         self._api = api
-        self._labels: dict[str, Mapping[str, str]] = {}
-        self._fetched: dict[str, tuple[Mapping[str, str] | None, float]] = {}
-        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._path = path
+        self._what = what
+        self._objects: Mapping[str, Kept] = {}
+        """By name; replaced and never changed, so that other threads read it as it is."""
         self._heard = float("-inf")
         self._stopping = threading.Event()
         self._watch: Any = None
-        self._thread = threading.Thread(target=self._run, name="pratique-namespaces", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"pratique-{path.rpartition('/')[2]}", daemon=True)
+
+    @abstractmethod
+    def _kept(self, obj: Mapping[str, Any]) -> Kept:
+        """What is kept of an object."""
 
     def start(self) -> None:
         self._thread.start()
 
     async def wait_synced(self, *, seconds: float) -> bool:
-        """Whether all namespaces were listed once, waited for so long."""
+        """Whether all objects were listed once, waited for so long."""
         return await asyncio.to_thread(self._synced.wait, seconds)
 
     @property
     def synced(self) -> bool:
-        """Whether all namespaces were listed once."""
+        """Whether all objects were listed once."""
         return self._synced.is_set()
 
     @property
@@ -239,42 +267,7 @@ class NamespaceLabelCache:
         return {"known": len(self), "confirmed_seconds_ago": age, "problem": self.problem}
 
     def __len__(self) -> int:
-        return len(self._labels)
-
-    def labels(self, namespace: str) -> Mapping[str, str] | None:
-        """The labels of `namespace`; None where they are not known."""
-        now = time.monotonic()
-        if self.synced and now - self._heard < STALE_SECONDS:
-            labels = self._labels.get(namespace)
-            if labels is not None:
-                return labels
-        fetched = self._fetched.get(namespace)
-        return fetched[0] if fetched is not None and now - fetched[1] < FETCHED_SECONDS else None
-
-    async def look_up(self, namespace: str, deadline: float) -> None:
-        """Ask the API server for `namespace` alone, once for all who wait for it, within a part of the time that
-        there is."""
-        now = time.monotonic()
-        labels, fetched_at = self._fetched.get(namespace, (None, -FAILED_SECONDS))
-        if labels is None and now - fetched_at < FAILED_SECONDS:
-            return
-        task = self._fetching.get(namespace)
-        if task is None:
-            task = asyncio.create_task(self._fetch(namespace, now + (deadline - now) * LOOKUP_SHARE))
-            self._fetching[namespace] = task
-            task.add_done_callback(lambda _: self._fetching.pop(namespace, None))
-        await asyncio.wait([task], timeout=max(0.0, deadline - time.monotonic()))
-
-    async def _fetch(self, namespace: str, deadline: float) -> None:
-        labels: Mapping[str, str] | None = None
-        try:
-            found = await self._api.get(f"/api/v1/namespaces/{quote(namespace, safe='')}", deadline=deadline)
-            _, labels = _labels_of(found)
-        except EvidenceUnavailable as error:
-            log.info("the labels of namespace %s are not known: %s", namespace, error)
-        if len(self._fetched) >= MAX_FETCHED:
-            self._fetched.clear()
-        self._fetched[namespace] = (labels, time.monotonic())
+        return len(self._objects)
 
     def close(self) -> None:
         """End the watch. The thread may take a moment longer; it holds nothing up."""
@@ -300,7 +293,7 @@ class NamespaceLabelCache:
             except Exception as error:  # noqa: BLE001 - the thread must outlive every answer; the problem is shown and logged
                 if self._stopping.is_set():
                     return
-                problem = f"the namespaces cannot be watched: {error}"
+                problem = f"{self._what} cannot be watched: {error}"
                 if problem != self.problem:
                     log.warning("%s", problem)
                 self.problem = problem
@@ -308,23 +301,22 @@ class NamespaceLabelCache:
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
 
     def _list(self) -> str:
-        """Read all namespaces; the resource version that a watch starts from."""
-        found: dict[str, Mapping[str, str]] = {}
+        """Read all objects; the resource version that a watch starts from."""
+        found: dict[str, Kept] = {}
         query = {"limit": str(PAGE_SIZE)}
         while True:
-            path = f"/api/v1/namespaces?{urlencode(query)}"
+            path = f"{self._path}?{urlencode(query)}"
             status, body = request(self._api.client, path, timeout=(CONNECT_SECONDS, LIST_SECONDS))
             if status == 410:  # the list was changed while it was read page by page for too long
                 raise _Gone
             page = _checked(status, body, path=path)
             for item in page["items"]:
-                name, labels = _labels_of(item)
-                found[name] = labels
+                found[_name_of(item)] = self._kept(item)
             more = page["metadata"].get("continue")
             if not more:
                 break
             query["continue"] = more
-        self._labels = found
+        self._objects = found
         self._synced.set()
         self._confirmed()
         return str(page["metadata"]["resourceVersion"])
@@ -342,11 +334,11 @@ class NamespaceLabelCache:
             for event in self._watch.stream(self._open_watch, resource_version=version, timeout_seconds=WATCH_SECONDS):
                 self._confirmed()
                 changed = event["object"]
-                name, labels = _labels_of(changed)
+                name = _name_of(changed)
                 if event["type"] == "DELETED":
-                    self._labels.pop(name, None)
+                    self._objects = {key: kept for key, kept in self._objects.items() if key != name}
                 elif event["type"] != "BOOKMARK":
-                    self._labels[name] = labels
+                    self._objects = {**self._objects, name: self._kept(changed)}
                 yield str(changed["metadata"]["resourceVersion"])
         except ApiException as error:
             if error.status == 410:
@@ -366,7 +358,7 @@ class NamespaceLabelCache:
             "timeoutSeconds": str(timeout_seconds),
             "allowWatchBookmarks": "true",
         }
-        path = f"/api/v1/namespaces?{urlencode(query)}"
+        path = f"{self._path}?{urlencode(query)}"
         response = stream(self._api.client, path, timeout=(CONNECT_SECONDS, WATCH_SECONDS + LIST_SECONDS))
         if response.status == 410:
             raise _Gone
@@ -378,7 +370,7 @@ class NamespaceLabelCache:
     def _confirmed(self) -> None:
         self._heard = time.monotonic()
         if self.problem:
-            log.info("the namespaces are watched again")
+            log.info("%s are watched again", self._what)
             self.problem = ""
 
 
@@ -386,9 +378,63 @@ class _Gone(Exception):
     """HTTP 410: the changes since a version are not kept any more; list again."""
 
 
-def _labels_of(namespace: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
-    metadata = namespace.get("metadata") or {}
-    return metadata.get("name", ""), metadata.get("labels") or {}
+def _name_of(obj: Mapping[str, Any]) -> str:
+    return str((obj.get("metadata") or {}).get("name", ""))
+
+
+class NamespaceLabelCache(ListWatch[Mapping[str, str]]):
+    """The labels of every namespace.
+
+    `labels` and `look_up` are for the event loop. A namespace that the watch has not brought yet is fetched by
+    itself, so that the first pod of a namespace made a moment ago is judged with its labels.
+    """
+
+    def __init__(self, api: ApiServer) -> None:
+        super().__init__(api, "/api/v1/namespaces", what="the namespaces")
+        self._fetched: dict[str, tuple[Mapping[str, str] | None, float]] = {}
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+
+    def _kept(self, obj: Mapping[str, Any]) -> Mapping[str, str]:
+        return _labels_of(obj)
+
+    def labels(self, namespace: str) -> Mapping[str, str] | None:
+        """The labels of `namespace`; None where they are not known."""
+        now = time.monotonic()
+        if self.synced and now - self._heard < STALE_SECONDS:
+            labels = self._objects.get(namespace)
+            if labels is not None:
+                return labels
+        fetched = self._fetched.get(namespace)
+        return fetched[0] if fetched is not None and now - fetched[1] < FETCHED_SECONDS else None
+
+    async def look_up(self, namespace: str, deadline: float) -> None:
+        """Ask the API server for `namespace` alone, once for all who wait for it, within a part of the time that
+        there is."""
+        now = time.monotonic()
+        labels, fetched_at = self._fetched.get(namespace, (None, -FAILED_SECONDS))
+        if labels is None and now - fetched_at < FAILED_SECONDS:
+            return
+        task = self._fetching.get(namespace)
+        if task is None:
+            task = asyncio.create_task(self._fetch(namespace, now + (deadline - now) * LOOKUP_SHARE))
+            self._fetching[namespace] = task
+            task.add_done_callback(lambda _: self._fetching.pop(namespace, None))
+        await asyncio.wait([task], timeout=max(0.0, deadline - time.monotonic()))
+
+    async def _fetch(self, namespace: str, deadline: float) -> None:
+        labels: Mapping[str, str] | None = None
+        try:
+            found = await self._api.get(f"/api/v1/namespaces/{quote(namespace, safe='')}", deadline=deadline)
+            labels = _labels_of(found)
+        except EvidenceUnavailable as error:
+            log.info("the labels of namespace %s are not known: %s", namespace, error)
+        if len(self._fetched) >= MAX_FETCHED:
+            self._fetched.clear()
+        self._fetched[namespace] = (labels, time.monotonic())
+
+
+def _labels_of(namespace: Mapping[str, Any]) -> Mapping[str, str]:
+    return (namespace.get("metadata") or {}).get("labels") or {}
 
 
 class ParentLookup:

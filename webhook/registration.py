@@ -21,6 +21,7 @@ from pratique.matching import WORKLOAD_KIND
 TIMEOUT_SECONDS = 5
 VALIDATE_PATH, MUTATE_PATH = "/validate", "/mutate"
 EVERYTHING = "*"
+OWN_GROUP = "pratique.dev"
 
 RESOURCES: Mapping[tuple[str, str], str] = {
     ("", "ConfigMap"): "configmaps",
@@ -125,6 +126,8 @@ class Registration:
     ca_bundle: bytes
     name: str = "pratique"
     excluded_namespaces: tuple[str, ...] = ("kube-system",)
+    own_kinds: bool = False
+    """Whether to ask about Waiver and PolicyBinding objects too (`webhook.own_kinds`)."""
 
     def __post_init__(self) -> None:
         """Raises: ConfigError: the API server would not take the URL."""
@@ -154,6 +157,9 @@ def registered(bindings: Sequence[Binding], registration: Registration) -> Regis
     notes: dict[str, None] = {}
     validating = _rules(enforced, notes, whole_objects_only=False)
     mutating = _rules([binding for binding in enforced if binding.mutate], notes, whole_objects_only=True)
+    if registration.own_kinds:
+        validating = [*validating, _own_rule("policybindings", "waivers")]
+        mutating = [*mutating, _own_rule("waivers")]
     return Registered(
         (
             _document("ValidatingWebhookConfiguration", "validate", VALIDATE_PATH, validating, registration),
@@ -239,6 +245,18 @@ def _rules(bindings: Sequence[Binding], notes: dict[str, None], *, whole_objects
         }
         for (group, asked), names in sorted(rules.items())
     ]
+
+
+def _own_rule(*resources: str) -> dict[str, Any]:
+    """What nobody can leave out: the built-in rules are about these. A wider rule may ask about them as well; the API
+    server asks once all the same."""
+    return {
+        "apiGroups": [OWN_GROUP],
+        "apiVersions": ["*"],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": list(resources),
+        "scope": "*",
+    }
 
 
 def _asked(group: str, resource: str, operations: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -363,6 +363,12 @@ def consent(uid: str, patches: Sequence[Patch] = ()) -> bytes:
     return _envelope(response)
 
 
+def stamped(uid: str, patches: Sequence[Patch]) -> bytes:
+    """The AdmissionReview that allows the review `uid` at the mutating door, with `patches` of our own objects."""
+    operations = compact_json([_operation(patch) for patch in patches])
+    return _envelope({"uid": uid, "allowed": True, "patchType": "JSONPatch", "patch": b64encode(operations).decode()})
+
+
 def refusal(uid: str, *, code: int, message: str) -> bytes:
     """The AdmissionReview that refuses the review `uid` where there is no decision."""
     return _envelope({"uid": uid, "allowed": False, "status": _status(code, REASONS[code], message)})

@@ -17,7 +17,7 @@ from tests.support.cluster import REPOSITORY, Client, Cluster
 from tests.support.webhook import OWN_NAMESPACE, Webhook, prepare, unregister
 
 _HERE = Path(__file__).parent
-_FAST = ("--poll-seconds", "0.2", "--shutdown-delay-seconds", "0.5")
+FAST = ("--poll-seconds", "0.2", "--shutdown-delay-seconds", "0.5")
 """Do not wait longer for changes than needed, and not for clients of a Service that there is not."""
 _numbers = itertools.count(1)
 
@@ -88,7 +88,7 @@ def govern(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Govern
         namespace = make_namespace(cluster, tier="production")
         probe = workloads.pod("probe", namespace=namespace, faults=(workloads.Fault.TAG,))
         with Webhook(
-            folder, config=config, policies=policies, engine=engine, kubeconfig=kubeconfig, arguments=_FAST
+            folder, config=config, policies=policies, engine=engine, kubeconfig=kubeconfig, arguments=FAST
         ) as webhook:
             webhook.register(cluster, probe=probe)
             try:

@@ -118,10 +118,6 @@ def test_enforcement_is_a_word_or_a_word_for_each_door() -> None:
             waiver("w", ["gpu/limit"], expires="2025-01-01T00:00:00Z"),
             "/spec/expires: the waiver ends before it was approved",
         ),
-        (
-            waiver("w", ["gpu/limit"], approvedBy="ada@example.com"),
-            "/spec/approvedBy: ada@example.com cannot approve their own request",
-        ),
         (waiver("w", ["gpu/none"]), "/spec/policies/0: there is no policy 'gpu/none'"),
         (waiver("w", ["gpu/limit"], parameters={"max_gpus": "many"}), "/spec/parameters/max_gpus: "),
         (waiver("w", []), "/spec/policies: "),
@@ -164,6 +160,31 @@ def test_waivers_without_an_approver_to_trust_do_not_count() -> None:
     assert found.why_not(datetime(2026, 6, 1, tzinfo=UTC)) == (
         "its approval is not attested: no approver's key or identity is configured"
     )
+
+
+@pytest.mark.parametrize("name", ["ada@example.com", " Ada@Example.COM"])
+def test_nobody_approves_their_own_request_and_the_rest_is_in_force(name: str) -> None:
+    found = configuration(POLICIES, GOOD, waiver("w", ["gpu/limit"], approvedBy=name))
+    assert [binding.name for binding in found.bindings] == ["gpus"]
+    assert found.waivers[0].why_not(datetime(2026, 6, 1, tzinfo=UTC)) == (
+        f"{name} both asked for it and approved it; somebody else must approve it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (
+            {"apiVersion": "pratique.dev/v1alpha1", "kind": "ApproverList"},
+            "/kind: whoever can write here could approve",
+        ),
+        ({"apiVersion": "pratique.dev/v1alpha1", "kind": "WaiverApproval"}, "line 1: this is not a DSSE envelope"),
+    ],
+)
+def test_who_may_approve_is_not_said_beside_what_is_approved(document: object, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        configuration(POLICIES, document, GOOD)
+    assert problem in str(caught.value)
 
 
 def test_a_folder_is_read_in_order_and_dot_folders_are_passed_over(tmp_path: Path) -> None:

@@ -20,9 +20,11 @@ from pratique.errors import EvaluationError, RuleError
 from pratique.evaluator import PolicyResult
 from pratique.facts import Absent, Fact, Known, Unavailable
 from pratique.fields import Reads
+from pratique.image import parse_image
 from pratique.kinds import subject_of
 from pratique.policy import PolicyMetadata
 from pratique.subject import Subject
+from pratique.waiver import image_matches
 from tests.support.policies import BUNDLE, binding, configuration, namespace, policy, policy_set, waiver
 from tests.support.scripted import Rule, ScriptedEvaluator
 
@@ -34,8 +36,8 @@ PRIVILEGED = policy("workload/privileged", id="WORKLOAD-002")
 class Attested:
     """Every approval is proven: for tests of what waivers do once they count."""
 
-    def why_unattested(self, document: Mapping[str, Any], *, source: str) -> str:
-        return ""
+    def approved(self, document: Mapping[str, Any], policies: Sequence[PolicyMetadata]) -> Mapping[str, Any]:
+        return document
 
 
 def nothing(_: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -548,6 +550,46 @@ def test_a_waiver_for_something_else_does_nothing(spec: dict[str, Any]) -> None:
     made, _ = engine({"gpu/limit": over_limit}, binding("gpus", "gpu/limit"), waiver("w", policies, **spec))
     decision = decide(made, pod(16))
     assert (decision.outcome, decision.notes) == (Outcome.DENIED, ())
+
+
+def test_a_waiver_can_be_for_images_and_covers_no_object_with_another() -> None:
+    made, _ = engine(
+        {"gpu/limit": over_limit},
+        binding("gpus", "gpu/limit"),
+        waiver("w", ["gpu/limit"], match={"images": ["registry.example.com/nccl-tests", "docker.io/library/*"]}),
+    )
+
+    def outcome(*images: str) -> Outcome:
+        manifest = pod(16)
+        (first,) = manifest["spec"]["containers"]
+        manifest["spec"]["containers"] = [{**first, "image": images[0], "name": "c0"}]
+        manifest["spec"]["initContainers"] = [{"name": f"i{at}", "image": image} for at, image in enumerate(images[1:])]
+        return decide(made, manifest).outcome
+
+    assert outcome("registry.example.com/nccl-tests:1") is Outcome.ALLOWED
+    assert outcome("registry.example.com/nccl-tests@sha256:" + "a" * 64, "busybox") is Outcome.ALLOWED
+    assert outcome("registry.example.com/nccl-tests:1", "registry.example.com/other") is Outcome.DENIED
+    assert outcome("registry.example.com/nccl-tests:1", "Not An Image") is Outcome.DENIED
+    assert outcome("evil.example.com/registry.example.com/nccl-tests:1") is Outcome.DENIED
+
+
+@pytest.mark.parametrize(
+    ("glob", "image", "matches"),
+    [
+        ("docker.io/library/nginx", "nginx", True),
+        ("nginx", "nginx", False),
+        ("docker.io/library/nginx:1", "nginx:1", True),
+        ("docker.io/library/nginx:1", "nginx:2", False),
+        ("docker.io/library/nginx:1", "nginx:1@sha256:" + "a" * 64, False),
+        ("docker.io/library/nginx:*", "nginx:1@sha256:" + "a" * 64, True),
+        ("docker.io/library/nginx@sha256:*", "nginx@sha256:" + "a" * 64, True),
+        ("localhost:5000/*", "localhost:5000/team/x:1", True),
+        ("*", "Not An Image", False),
+        ("*", "", False),
+    ],
+)
+def test_an_image_glob_is_of_the_whole_name(glob: str, image: str, matches: bool) -> None:
+    assert image_matches(glob, parse_image(image, "/image")) is matches
 
 
 def test_a_broken_engine_waives_nothing() -> None:

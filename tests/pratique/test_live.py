@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from pratique.cache import DecisionCache
 from pratique.configuration import Configuration
 from pratique.decision import Decision, Door, Outcome
 from pratique.engine import Request
-from pratique.errors import ConfigError, EvaluationError, LoadError, PolicyError
+from pratique.errors import ConfigError, EvaluationError, LoadError, PolicyError, Problem
 from pratique.evaluator import PolicyResult, Results
 from pratique.kinds import subject_of
 from pratique.live import Live
 from pratique.policy import PolicySet
+from pratique.yamlfile import Document
 from tests.support import workloads
+from tests.support.approvals import BOB, GRACE, approval, approvers, request
 from tests.support.bundles import ALWAYS, rego, write_bundle
 from tests.support.policies import binding
 
@@ -676,6 +679,186 @@ def test_waivers_and_namespaces_are_kept_too(place: _Place) -> None:
         again = second.engine.configuration
         assert (again.digest, again.documents, again.namespaces) == (good.digest, good.documents, good.namespaces)
         assert [waiver.name for waiver in again.waivers] == ["w"]
+
+    _run(test())
+
+
+# Waivers, and who may approve them
+
+_WAIVED = request("w", ["test/sample"], expires="2036-01-01T00:00:00Z")
+_LONG = {"maximumDays": {"low": 3650, "medium": 3650, "high": 3650, "critical": 3650}}
+
+
+def _waive(place: _Place, *entries: Mapping[str, Any]) -> Path:
+    """A waiver, its approval by Grace, and the list of approvers; the file of that list."""
+    place.bind(binding("first", "test/sample"), _WAIVED)
+    place.write("w.dsse.json", json.dumps(approval(_WAIVED)))
+    return _trust(place, *entries)
+
+
+def _trust(place: _Place, *entries: Mapping[str, Any]) -> Path:
+    trusted = place.config.parent / "approvers.yaml"
+    trusted.write_text(json.dumps(approvers(*entries, **_LONG)))
+    return trusted
+
+
+def _why_not(live: Live) -> list[str]:
+    assert live.engine is not None
+    return [each.why_not(datetime(2027, 1, 1, tzinfo=UTC)) for each in live.engine.configuration.waivers]
+
+
+def test_a_signature_that_arrives_and_a_key_that_is_retired_come_into_force(place: _Place) -> None:
+    trusted = _waive(place)
+    (place.config / "w.dsse.json").rename(place.config / ".later")
+
+    async def test() -> None:
+        live = place.live(approvers=trusted)
+        await live.start()
+        told = [_why_not(live)]
+        (place.config / ".later").rename(place.config / "w.dsse.json")
+        await live.poll()
+        told.append(_why_not(live))
+        _trust(place, BOB.entry)
+        await live.poll()
+        told.append(_why_not(live))
+        trusted.write_text("kind: [")
+        await live.poll()
+        assert live.problem.startswith(f"{trusted}: line 2")
+        told.append(_why_not(live))
+        assert told == [
+            ["it is not approved: there is no signature for it"],
+            [""],
+            ["grace@example.com is not in the list of approvers"],
+            ["grace@example.com is not in the list of approvers"],
+        ]
+
+    _run(test())
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [
+        ((GRACE.entry,), ""),
+        ((BOB.entry,), "grace@example.com is not in the list of approvers"),
+        (None, "its approval is not attested: no approver's key or identity is configured"),
+    ],
+)
+def test_waivers_of_the_last_good_configuration_count_by_the_list_that_is_trusted_now(
+    place: _Place, then: tuple[Mapping[str, Any], ...] | None, expected: str
+) -> None:
+    trusted = _waive(place, GRACE.entry)
+
+    async def test() -> None:
+        first = place.live(approvers=trusted)
+        await first.start()
+        assert _why_not(first) == [""]
+        place.write("bindings.yaml", "kind: [")
+        if then is None:
+            trusted.write_text("kind: [")
+        else:
+            _trust(place, *then)
+        second = place.live(approvers=trusted)
+        await second.start()
+        assert second.problem.startswith("started with the last good configuration")
+        assert _why_not(second) == [expected]
+
+    _run(test())
+
+
+# Documents that are no files
+
+
+class _Source:
+    """A DocumentSource that the test changes."""
+
+    def __init__(self, *found: Document | Problem) -> None:
+        self.found = list(found)
+        self.version: object = 0
+
+    def documents(self) -> list[Document | Problem]:
+        return self.found
+
+    def change(self, *found: Document | Problem) -> None:
+        self.found = list(found)
+        self.version = object()
+
+
+def _object(document: Mapping[str, Any]) -> Document:
+    return Document(f"cluster/{document['metadata']['name']}", 0, 0, document)
+
+
+def test_files_and_other_documents_are_one_configuration(place: _Place) -> None:
+    async def test() -> None:
+        source = _Source(_object(binding("second", "test/sample")))
+        live = place.live(source=source)
+        await live.start()
+        assert _names(await _decide(live)) == ["first", "second"]
+        assert live.engine is not None
+        both = live.engine.configuration.digest
+        source.change(_object(binding("third", "test/sample")))
+        await live.poll()
+        assert _names(await _decide(live)) == ["first", "third"]
+        place.bind(binding("second", "test/sample"), binding("first", "test/sample"))
+        source.change()
+        await live.poll()
+        assert live.engine.configuration.digest == both, "where a document is from makes no difference"
+        assert live.reloads == 2
+
+    _run(test())
+
+
+def test_a_bad_document_of_either_source_leaves_both_in_force(place: _Place) -> None:
+    async def test() -> None:
+        source = _Source(_object(binding("second", "test/sample")))
+        live = place.live(source=source)
+        await live.start()
+        source.change(_object(binding("second", "test/none")), _object(binding("first", "test/sample")))
+        await live.poll()
+        assert live.problems == (
+            Problem(
+                "cluster/second",
+                "/spec/policy",
+                "there is no policy 'test/none' in the bundle; `pratique policy list` shows those that there are",
+            ),
+            Problem("cluster/first", "/metadata/name", "there is a second PolicyBinding named first; rename one"),
+        )
+        assert _names(await _decide(live)) == ["first", "second"]
+        source.change(_object(binding("second", "test/sample")))
+        await live.poll()
+        assert not live.problem
+        assert not live.problems
+
+    _run(test())
+
+
+def test_the_folder_may_be_empty_where_there_is_another_source(place: _Place) -> None:
+    (place.config / "bindings.yaml").unlink()
+
+    async def test() -> None:
+        live = place.live(source=_Source(_object(binding("second", "test/sample"))))
+        await live.start()
+        assert _names(await _decide(live)) == ["second"]
+        with pytest.raises(ConfigError, match="there is no PolicyBinding: nothing would ever be judged"):
+            await place.live(source=_Source(), state=None).start()
+
+    _run(test())
+
+
+def test_a_source_that_is_not_known_yet_starts_the_last_good_configuration(place: _Place) -> None:
+    async def test() -> None:
+        unknown = _Source(Problem("cluster", "", "these could not be listed yet: down"))
+        with pytest.raises(ConfigError, match="these could not be listed yet: down"):
+            await place.live(source=unknown).start()
+        known = _Source(_object(binding("second", "test/sample")))
+        await place.live(source=known).start()
+        again = place.live(source=unknown)
+        await again.start()
+        assert _names(await _decide(again)) == ["first", "second"]
+        assert again.problem.startswith("started with the last good configuration")
+        assert [problem.message for problem in again.problems] == ["these could not be listed yet: down"]
+        unknown.change(*known.documents())
+        await again.poll()
+        assert (again.problem, _names(await _decide(again))) == ("", ["first", "second"])
 
     _run(test())
 

@@ -13,6 +13,7 @@ import yaml
 from pratiquectl import check, manifests
 from pratiquectl.__main__ import main
 from tests.support import workloads
+from tests.support.approvals import approval, approvers, request, write_approval
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIMIT_ONLY = """
@@ -325,3 +326,36 @@ def test_broken_configuration_names_every_problem(run: Any, config: Path, tmp_pa
     code, _, err = run(write(tmp_path / "m" / "a.yaml", good()))
     assert code == 2
     assert [line.split(":")[1].strip() for line in err.splitlines()] == ["b.yaml", "c.yaml"]
+
+
+# Waivers
+
+
+@pytest.mark.parametrize(
+    ("now", "code", "told"),
+    [
+        ("2026-10-31T23:59:59Z", 1, "it counts from 2026-11-01T00:00:00Z on, which its approval says"),
+        ("2026-11-01T00:00:00Z", 0, ""),
+        ("2026-11-30T23:59:59Z", 0, ""),
+        ("2026-12-01T00:00:00Z", 1, "it expired at 2026-12-01T00:00:00Z"),
+        ("2026-12-01T01:00:00+01:00", 1, "it expired at 2026-12-01T00:00:00Z"),
+    ],
+)
+def test_a_waiver_counts_by_the_clock_that_is_given(
+    run: Any, tmp_path: Path, config: Path, now: str, code: int, told: str
+) -> None:
+    asked = request("w", ["gpu/limit"], parameters={"max_gpus": 8})
+    trusted = write(tmp_path / "approvers.yaml", approvers())
+    write(config / "w.yaml", asked)
+    write_approval(config, "w.yaml.w", approval(asked))
+    manifest = write(tmp_path / "m" / "a.yaml", bad())
+    found, out, err = run(manifest, "--approvers", trusted, "--now", now)
+    assert (found, err) == (code, "")
+    assert (f"waiver w does not count: {told}" in out) is bool(told)
+    without, out, _ = run(manifest, "--now", now)
+    assert without == 1
+    assert "waiver w does not count: its approval is not attested" in out
+
+
+def test_a_time_without_its_zone_is_refused(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("x", "--now", "2026-12-01")[0] == 2

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import json
 import shlex
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +21,7 @@ import pytest
 from pratique.ledger import DATABASE_NAME, Ledger
 from pratiquectl.__main__ import VERBS, Subparsers, VerbModule
 from pratiquectl.options import DEFAULT_STATE
+from tests.support.approvals import GRACE, approvers, private_pem, request
 from tests.support.decisions import decision, evaluation
 
 pytestmark = pytest.mark.slow
@@ -28,7 +31,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ELSEWHERE = {"/var/lib/pratique": "state", "0.0.0.0:8443": "127.0.0.1:0"}
 """What an example says of a real machine, and what stands for it in a test."""
 
-EXIT_CODES = {"check": (0, 1)}
+EXIT_CODES = {"check": (0, 1), "waiver": (0, 1)}
 """Of examples whose verdict is not the point; all others end with 0."""
 
 
@@ -63,6 +66,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = place / DEFAULT_STATE
     asyncio.run(_fill(state / DATABASE_NAME))
     run(place, "certs --out certs --host 127.0.0.1")
+    (place / "approvers.yaml").write_text(json.dumps(approvers()))
+    (place / "grace.pem").write_bytes(private_pem(GRACE.key))
+    expires = (datetime.now(UTC) + timedelta(days=30)).isoformat(timespec="seconds")
+    waiver = request("finetune-q4", ["gpu/limit"], expires=expires)
+    (place / "policies" / "bindings" / "finetune-q4.yaml").write_text(json.dumps(waiver))
     return place
 
 

@@ -55,8 +55,8 @@ def test_it_prints_both_configurations(place: _Place, capsys: pytest.CaptureFixt
         "path": "/validate",
     }
     assert base64.b64decode(webhook["clientConfig"]["caBundle"]) == place.ca.read_bytes()
-    assert [rule["resources"] for rule in webhook["rules"]] == [["jobs"]]
-    assert mutating["webhooks"] == []
+    assert [rule["resources"] for rule in webhook["rules"]] == [["jobs"], ["policybindings", "waivers"]]
+    assert [rule["resources"] for rule in mutating["webhooks"][0]["rules"]] == [["waivers"]]
     assert printed.err == ""
 
 

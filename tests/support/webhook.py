@@ -32,6 +32,8 @@ _RIGHTS = {
     "rules": [
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": [""], "resources": ["replicationcontrollers"], "verbs": ["get"]},
+        {"apiGroups": ["pratique.dev"], "resources": ["policybindings", "waivers"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["pratique.dev"], "resources": ["policybindings/status", "waivers/status"], "verbs": ["patch"]},
         {"apiGroups": ["apps"], "resources": ["deployments", "replicasets", "statefulsets"], "verbs": ["get"]},
     ],
 }

@@ -27,6 +27,7 @@ from webhook.app import Parents as ParentSource
 from webhook.app import Recorder, Webhook, create_app
 from webhook.limits import Limits
 from webhook.metrics import Metrics
+from webhook.own_kinds import OwnKinds
 
 ROOT = Path(__file__).resolve().parents[2]
 REVIEWS = ROOT / "tests" / "fixtures" / "reviews"
@@ -130,10 +131,12 @@ class Served:
         limits: Limits | None = None,
         recorder: Recorder | None = None,
         parents: ParentSource | None = None,
+        own: OwnKinds | None = None,
     ) -> None:
         self.rows = Rows()
         self.parents = Parents()
         self._parents = parents or self.parents
+        self._own = own
         self.port = 0
         self._start = start
         self._limits = limits or Limits()
@@ -222,6 +225,7 @@ class Served:
             parents=self._parents,
             limits=self._limits,
             metrics=self.metrics,
+            own=self._own,
         )
         config = uvicorn.Config(
             self.app,

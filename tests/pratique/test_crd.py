@@ -1,0 +1,54 @@
+"""The CustomResourceDefinitions: made from the loader's schemas, and as the files have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from pratique import schemas
+from pratique.crd import definitions
+from tests.generate_crds import FOLDER, texts
+
+
+def test_the_files_are_what_would_be_written() -> None:
+    """If this fails: `make generated`."""
+    assert {path: path.read_text() for path in sorted(FOLDER.glob("*.yaml")) if path in texts()} == texts()
+
+
+def schema(name: str) -> dict[str, Any]:
+    (version,) = definitions()[name]["spec"]["versions"]
+    found: dict[str, Any] = version["schema"]["openAPIV3Schema"]
+    return found
+
+
+def nodes(node: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield path, node
+    for name, child in node.get("properties", {}).items():
+        yield from nodes(child, f"{path}/{name}")
+    for name in ("items", "additionalProperties"):
+        if isinstance(node.get(name), Mapping):
+            yield from nodes(node[name], f"{path}/{name}")
+
+
+@pytest.mark.parametrize("name", list(definitions()))
+def test_the_schema_is_structural(name: str) -> None:
+    """https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/, Specifying a
+    structural schema."""
+    for path, node in nodes(schema(name)):
+        assert node.get("type") or node.get("x-kubernetes-preserve-unknown-fields"), path
+        assert not {"anyOf", "const", "uniqueItems", "$ref"} & set(node), path
+        assert not (node.get("properties") and node.get("additionalProperties")), path
+
+
+@pytest.mark.parametrize(
+    ("name", "source"), [("waivers.yaml", schemas.WAIVER), ("policybindings.yaml", schemas.POLICY_BINDING)]
+)
+def test_no_field_is_missing_so_that_none_is_pruned(name: str, source: Mapping[str, Any]) -> None:
+    def paths(node: Mapping[str, Any]) -> set[str]:
+        return {path for path, _ in nodes(node)}
+
+    mine = paths(schema(name)["properties"]["spec"])
+    theirs = {path for path in paths(source["properties"]["spec"]) if not path.startswith("/enforcement/")}
+    assert theirs - {path for path in theirs if "/additionalProperties" in path} <= mine
