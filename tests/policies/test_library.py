@@ -18,7 +18,7 @@ from tests.policies.cases import REPOSITORY
 POLICIES = REPOSITORY / "policies"
 
 
-def test_the_baseline_binds_every_policy_once(policies: PolicySet) -> None:
+def test_the_baseline_binds_every_policy_once_but_the_defaults(policies: PolicySet) -> None:
     bindings = load_configuration(POLICIES / "bindings" / "baseline.yaml", policies).bindings
     assert {(binding.policy.name, binding.enforcement[Door.ADMISSION]) for binding in bindings} == {
         ("gpu/limit", Enforcement.DENY),
@@ -29,7 +29,18 @@ def test_the_baseline_binds_every_policy_once(policies: PolicySet) -> None:
         ("workload/privileged", Enforcement.DENY),
         ("workload/resource-limits", Enforcement.DENY),
     }
-    assert len(bindings) == len(policies.policies)
+    defaults = {name for name in policies.policies if name.startswith("defaults/")}
+    assert len(bindings) == len(policies.policies) - len(defaults)
+    assert not any(binding.mutate for binding in bindings)
+
+
+def test_the_defaults_are_bound_once_each_and_are_all_off(policies: PolicySet) -> None:
+    bindings = load_configuration(POLICIES / "bindings" / "defaults", policies).bindings
+    assert {binding.policy.name for binding in bindings} == {
+        name for name in policies.policies if name.startswith("defaults/")
+    }
+    assert all(binding.mutate and set(binding.enforcement.values()) == {Enforcement.OFF} for binding in bindings)
+    assert len({binding.policy.name for binding in bindings}) == len(bindings)
 
 
 def test_the_catalogue_is_up_to_date(policies: PolicySet) -> None:

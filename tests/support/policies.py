@@ -23,6 +23,8 @@ def policy(
     subjects: Iterable[str] = ("workload",),
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     severity: Severity = Severity.HIGH,
+    has_patches: bool = False,
+    override: bool = False,
 ) -> PolicyMetadata:
     return PolicyMetadata(
         name=name,
@@ -38,6 +40,8 @@ def policy(
         references=(),
         file=f"{name}.rego",
         line=1,
+        has_patches=has_patches,
+        override=override,
     )
 
 

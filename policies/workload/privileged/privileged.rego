@@ -14,6 +14,7 @@
 #   subjects: [workload]
 #   needs: []
 #   parameters: {}
+#   override: true
 #   remediation: >-
 #     Remove securityContext.privileged from the container. If a program fails without it, add the one capability that it
 #     needs under securityContext.capabilities.add instead. For GPUs ask for nvidia.com/gpu under resources.limits.
