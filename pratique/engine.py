@@ -240,7 +240,9 @@ class Engine:
     async def mutate(
         self, subject: Resource, door: Door, *, request: Request, deadline: float, all_bindings: bool = False
     ) -> Mutation:
-        """What the bindings with `mutate: true` (or `all_bindings`) change of `subject`, by `deadline` as for `decide`.
+        """What the bindings with `mutate: true` change of `subject`, by `deadline` as for `decide`.
+
+        With `all_bindings`, what those of all bindings would change whose policies answer: for a person to look at.
 
         All of it or nothing: where one of them has no answer, or they contradict each other or never come to an end,
         nothing is changed, and the decision says why; it is `undecided` where a binding says `onUndecided: deny`. What
@@ -266,7 +268,8 @@ class Engine:
             context = _Context(subject, request, self.match_inputs(subject, request), {}, now, deadline)
             proposals, evaluations = await self._proposals(context, door, all_bindings=all_bindings)
             asked |= evaluations
-            if any(evaluation.result is not Result.PASS for evaluation in evaluations.values()):
+            answered = all(evaluation.result is Result.PASS for evaluation in evaluations.values())
+            if not answered and not all_bindings:
                 break
             try:
                 following = draft.with_proposals(proposals)
@@ -282,11 +285,13 @@ class Engine:
                 break
         for name in problem.bindings if problem else ():
             asked[name] = replace(_enforced(asked[name]), result=Result.ERROR, reason=str(problem))
-        whole = all(evaluation.result is Result.PASS for evaluation in asked.values())
+        answered = all(evaluation.result is Result.PASS for evaluation in asked.values())
+        whole = problem is None and (answered or all_bindings)
         changes = draft.changes if whole else ()
         for name in {change.binding for change in changes}:
             findings = tuple(finding_of(change) for change in changes if change.binding == name)
-            asked[name] = replace(asked[name], result=Result.MUTATED, findings=findings)
+            if asked[name].result is Result.PASS:
+                asked[name] = replace(asked[name], result=Result.MUTATED, findings=findings)
         ordered = tuple(asked[name] for name in sorted(asked))
         decision = Decision(
             id=str(uuid7(now)),

@@ -107,7 +107,7 @@ async def _check(args: argparse.Namespace, policies: PolicySet, configuration: C
             policies=policies,
             configuration=configuration,
             evaluator=evaluator,
-            namespace_labels=_namespaces(found, configuration).get,
+            namespace_labels=namespaces_known(found, configuration).get,
             cache=DecisionCache(max_bytes=_CACHE_BYTES),
         )
         items = await _judge_all(found, engine, namespace=args.namespace)
@@ -122,7 +122,7 @@ async def _check(args: argparse.Namespace, policies: PolicySet, configuration: C
     )
 
 
-def _namespaces(found: Iterable[Found], configuration: Configuration) -> Mapping[str, Mapping[str, Any]]:
+def namespaces_known(found: Iterable[Found], configuration: Configuration) -> Mapping[str, Mapping[str, Any]]:
     """The labels of each namespace of the input or the configuration, with the one that the API server adds."""
     labels: dict[str, Mapping[str, Any]] = dict(configuration.namespaces)
     for item in found:
@@ -161,7 +161,7 @@ async def _judge(item: Found, engine: Engine, *, namespace: str, content: Conten
     if not isinstance(item, Manifest):
         return item
     try:
-        subject = subject_of(item.object, namespace=_default_namespace(item.object, namespace), cache=content)
+        subject = subject_of(item.object, namespace=default_namespace(item.object, namespace), cache=content)
         decision = await engine.decide(
             subject, Door.CI, request=Request(operation="CREATE"), deadline=time.monotonic() + DECISION_SECONDS
         )
@@ -170,7 +170,8 @@ async def _judge(item: Found, engine: Engine, *, namespace: str, content: Conten
     return Judged(item.file, item.line, decision)
 
 
-def _default_namespace(obj: Mapping[str, Any], namespace: str) -> str:
+def default_namespace(obj: Mapping[str, Any], namespace: str) -> str:
+    """`namespace`, or none for an object of a kind that has none."""
     group = str(obj["apiVersion"]).rpartition("/")[0]
     return "" if (group, str(obj["kind"])) in _CLUSTER_SCOPED else namespace
 

@@ -158,7 +158,7 @@ _CONTAINER = st.fixed_dictionaries(
         "resources": st.just({"limits": {"nvidia.com/gpu": 1}}) | _ODD,
     },
 )
-_POD = st.fixed_dictionaries(
+_POD: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"containers": st.lists(_CONTAINER, min_size=1, max_size=3)},
     optional={
         "securityContext": _CONTEXT | _ODD,
@@ -170,8 +170,10 @@ _POD = st.fixed_dictionaries(
         "volumes": st.none() | st.just([]) | st.just([{"name": "kube-api-access-x7k2p", "projected": {}}]),
     },
 )
-_LABELLED = st.fixed_dictionaries({}, optional={"labels": st.none() | st.dictionaries(_WORDS, _ODD, max_size=3)})
-_TEMPLATE = st.fixed_dictionaries({"spec": _POD}, optional={"metadata": st.none() | _LABELLED})
+_LABELLED: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {}, optional={"labels": st.none() | st.dictionaries(_WORDS, _ODD, max_size=3)}
+)
+_TEMPLATE: st.SearchStrategy[Any] = st.fixed_dictionaries({"spec": _POD}, optional={"metadata": st.none() | _LABELLED})
 
 
 @st.composite
@@ -180,12 +182,9 @@ def _submitted(draw: st.DrawFn) -> dict[str, Any]:
     metadata = draw(_LABELLED) | {"name": "x", "namespace": "search"}
     spec = draw(_POD)
     if kind != "Pod":
-        spec = draw(
-            st.fixed_dictionaries(
-                {"template": _TEMPLATE, "selector": st.just({"matchLabels": {"app": "x"}})},
-                optional={"replicas": st.integers(0, 3), "activeDeadlineSeconds": _ODD},
-            )
-        )
+        optional = {"replicas": st.integers(0, 3), "activeDeadlineSeconds": _ODD}
+        spec = {"template": draw(_TEMPLATE), "selector": {"matchLabels": {"app": "x"}}}
+        spec |= draw(st.fixed_dictionaries({}, optional=optional))
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
 
 
