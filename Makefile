@@ -42,7 +42,7 @@ types:
 
 layers:
 	@echo "== import-linter"
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 rego:
 	@echo "== opa fmt, check, test"
@@ -56,10 +56,11 @@ setup: $(VENV)/.ready $(TOOLS)/.ready ## the environment and the tools
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Pratique needs Python 3.11 or newer: run make PYTHON=python3.11 (found $$($(PYTHON) --version 2>&1))."; exit 1; }
-	@echo "== environment in $(VENV)"
+	@echo "== environment in $(VENV), about half a minute"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --progress-bar off --require-hashes --no-deps -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@quiet=--quiet; test ! -t 1 || quiet=; \
+	  $(BIN)/python -m pip install $$quiet --require-hashes --no-deps -r requirements/dev.txt && \
+	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(TOOLS)/.ready: tools/versions.toml tools/provision.py

@@ -13,10 +13,10 @@ from evaluators.capabilities import CAPABILITIES_FILE
 from evaluators.opa_bundle import bundle_files, refusal
 from evaluators.opa_child import SOCKET, Child, opa_version, run_opa
 from evaluators.opa_client import Traffic, evaluate
-from evaluators.private_directory import PrivateDirectory
 from pratique.errors import EvaluationError, PratiqueError
 from pratique.evaluator import Results
 from pratique.policy import PolicySet
+from pratique.private_directory import PrivateDirectory
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class OpaEvaluator:
         *,
         directory: Path | None = None,
         capabilities: Path | None = CAPABILITIES_FILE,
-        memory_limit_mib: int = 128,
+        memory_limit_mib: int = 160,
     ) -> None:
         """`directory` is where private directories are made, by default the system's for temporary files.
 
@@ -56,7 +56,7 @@ class OpaEvaluator:
         self._directory = directory
         self._capabilities = capabilities
         self._environment = {
-            "GOGC": "400",  # a third faster than 100 for 20 MB more; 800 gains 3 % for 25 MB more
+            "GOGC": "1000",  # 7 % less CPU than 400 for 50 MB more, a third less than 100 for 70 MB more
             "GOMEMLIMIT": f"{memory_limit_mib}MiB",
             "GOMAXPROCS": str(max(2, min(4, os.cpu_count() or 2))),  # one Python asks: more threads only cost memory
         }

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from evaluators.opa_client import EMPTY_DOCUMENT, QUOTED_BYTES, Pool, evaluate, http_request
-from evaluators.private_directory import PrivateDirectory
 from pratique.errors import EvaluationError
+from pratique.private_directory import PrivateDirectory
 
 log = logging.getLogger(__name__)
 

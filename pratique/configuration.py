@@ -181,7 +181,7 @@ def _checked(document: Document) -> tuple[str, str, dict[str, Any]]:
     if api_version != expected:
         raise _Fault("/apiVersion", f"the apiVersion of a {kind} is {expected}, not {api_version!r}")
     for error in _VALIDATORS[kind].iter_errors(value):
-        raise _Fault(pointer(*error.instance_path), _sentence(error.message))
+        raise _Fault(pointer(*error.instance_path), _sentence(error))
     name = value["metadata"]["name"]
     if kind == "Namespace":
         labels = value["metadata"].get("labels") or {}
@@ -189,7 +189,10 @@ def _checked(document: Document) -> tuple[str, str, dict[str, Any]]:
     return kind, name, {"apiVersion": expected, "kind": kind, "metadata": {"name": name}, "spec": value["spec"]}
 
 
-def _sentence(message: str) -> str:
+def _sentence(error: jsonschema_rs.ValidationError) -> str:
+    kind, message = error.kind, error.message
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.Enum):  # its own message leaves out all words but two
+        message = f"{error.instance!r} is none of {', '.join(map(str, kind.options))}"
     return message if len(message) <= 300 else message[:297] + "..."
 
 
@@ -234,7 +237,7 @@ def _check_parameters(policy: PolicyMetadata, given: Mapping[str, Any], path: st
             raise _Fault(f"{path}{pointer(name)}", f"{policy.name} has no parameter {name!r}; it has: {known}")
         for error in jsonschema_rs.validator_for(dict(schema)).iter_errors(value):
             place = f"{path}{pointer(name, *error.instance_path)}"
-            raise _Fault(place, _sentence(f"{error.message} ({policy.name})"))
+            raise _Fault(place, f"{_sentence(error)} ({policy.name})")
 
 
 def _match(spec: Mapping[str, Any]) -> Match:

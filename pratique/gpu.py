@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from pratique.errors import InputError
@@ -26,10 +27,13 @@ _WHOLE = frozenset(
 _NOT_INTEL_DEVICES = ("memory.max", "millicores", "tiles", "_monitoring")
 _MIG = re.compile(r"nvidia\.com/mig-(?P<slices>[1-9])g\.(?P<gigabytes>[0-9]+)gb(?:\.[a-z0-9.+-]+)?")
 
+_NONE = Fraction(0)
+
 # An A30 is cut into four compute slices, every other GPU into seven (NVIDIA MIG user guide, supported profiles).
 _FOUR_SLICE_PROFILES = frozenset({("1", "6"), ("2", "12"), ("4", "24")})
 
 
+@lru_cache(maxsize=256)
 def devices_per_unit(resource: str) -> Fraction:
     """How much of one accelerator a unit of the extended `resource` is; 0 for what is not an accelerator."""
     if resource in _WHOLE:
@@ -48,14 +52,14 @@ def count_gpus(pods: Sequence[Pod]) -> Gpus:
     Raises:
         InputError: an accelerator's amount is not a non-negative quantity.
     """
-    now = peak = Fraction(0)
+    now = peak = _NONE
     by_resource: dict[str, Fraction] = {}
     for pod in pods:
         for resource, amount in _of_pod(pod).items():
-            unit = devices_per_unit(resource)
-            now += amount * unit * pod.replicas.min
-            peak += amount * unit * pod.replicas.max
-            by_resource[resource] = by_resource.get(resource, Fraction(0)) + amount * pod.replicas.min
+            devices = amount * devices_per_unit(resource)
+            now += devices * pod.replicas.min
+            peak += devices * pod.replicas.max
+            by_resource[resource] = by_resource.get(resource, _NONE) + amount * pod.replicas.min
     return Gpus(now=now, peak=peak, by_resource=by_resource)
 
 
@@ -68,12 +72,12 @@ def _of_pod(pod: Pod) -> dict[str, Fraction]:
         asked = _of_container(container)
         if container.role == "init" and container.fields.get("restartPolicy") != "Always":
             for resource, amount in asked.items():
-                most[resource] = max(most.get(resource, Fraction(0)), amount + running.get(resource, Fraction(0)))
+                most[resource] = max(most.get(resource, _NONE), amount + running.get(resource, _NONE))
         else:
             for resource, amount in asked.items():
-                running[resource] = running.get(resource, Fraction(0)) + amount
+                running[resource] = running.get(resource, _NONE) + amount
     for resource, amount in running.items():
-        most[resource] = max(most.get(resource, Fraction(0)), amount)
+        most[resource] = max(most.get(resource, _NONE), amount)
     return most
 
 
@@ -86,7 +90,7 @@ def _of_container(container: Container) -> Mapping[str, Fraction]:
         for resource, value in amounts.items():
             if "/" in resource and devices_per_unit(resource):
                 asked[resource] = max(
-                    asked.get(resource, Fraction(0)), _amount(value, f"{path}/{section}/{escape(resource)}")
+                    asked.get(resource, _NONE), _amount(value, f"{path}/{section}/{escape(resource)}")
                 )
     return asked
 

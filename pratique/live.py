@@ -199,21 +199,15 @@ class Live:
     async def _bring_into_force(self, policies: PolicySet, configuration: Configuration) -> None:
         """Raises: PolicyError, ConfigError, EvaluationError."""
         former = self.engine
-        if former is not None and former.policies.digest == policies.digest:
-            await self._probe(policies, configuration, former.evaluator)
-            evaluator = former.evaluator
-        else:
-            evaluator = await self._start_evaluator(policies)
-            try:
-                await self._probe(policies, configuration, evaluator)
-            except BaseException:
+        same_bundle = former is not None and former.policies.digest == policies.digest
+        evaluator = former.evaluator if former and same_bundle else await self._start_evaluator(policies)
+        try:
+            await self._probe(policies, configuration, evaluator)
+            await self._announce(policies, configuration)
+        except BaseException:
+            if not same_bundle:
                 await evaluator.close()
-                raise
-        if self._before_change is not None:
-            try:
-                await self._before_change(configuration, policies)
-            except PratiqueError as error:
-                log.error("what comes into force could not be recorded: %s", error)
+            raise
         # From here to the swap nothing is awaited, so that no decision can see a half of it.
         self.engine = Engine(
             policies=policies,
@@ -226,7 +220,7 @@ class Live:
         self.loaded_at = datetime.now(UTC)
         if former is not None:
             self.reloads += 1
-            if former.evaluator is not evaluator:
+            if not same_bundle:
                 self._retire(former)
         log.info(
             "in force: bundle %s with %d policies, configuration %s with %d bindings and %d waivers, %s %s",
@@ -238,6 +232,13 @@ class Live:
             evaluator.name,
             evaluator.version,
         )
+
+    async def _announce(self, policies: PolicySet, configuration: Configuration) -> None:
+        if self._before_change is not None:
+            try:
+                await self._before_change(configuration, policies)
+            except PratiqueError as error:
+                log.error("what comes into force could not be recorded: %s", error)
 
     def _retire(self, engine: Engine) -> None:
         """Close the evaluator of `engine` when no decision is on it any more.

@@ -463,7 +463,7 @@ class UpdateScope:
     An object that was accepted without a default stays without it, as long as nobody touches the part that lacks it:
     most of what Pods and Jobs are cannot be changed any more, a changed template restarts what runs, and a controller
     that sees its work changed will change it back. So a patch applies where the request takes away what there was,
-    where it adds the part that lacks it, or where it changes the template of later pods itself.
+    where it adds the item that lacks it (a container, say), or where it changes the template of later pods itself.
     """
 
     old: Mapping[str, Any]
@@ -484,16 +484,20 @@ class UpdateScope:
             before = find(self.old, path)
             if isinstance(before, list) and any(same(item, value) for item in before):
                 return True
-        elif _is_there(self.old, path) and not same(find(self.old, path), find(obj, path)):
+        elif not same(_value_at(self.old, path), _value_at(obj, path)):
             return True
-        while path and not _is_there(obj, path):
-            path = path[:-1]
-        return not _is_there(self.old, path)
+        return any(  # in an item of a list that the request adds
+            isinstance(find(obj, path[: length - 1]), list)
+            and _value_at(obj, path[:length]) is not None
+            and _value_at(self.old, path[:length]) is None
+            for length in range(1, len(path) + 1)
+        )
 
 
-def _is_there(obj: Mapping[str, Any], path: Tokens) -> bool:
+def _value_at(obj: Mapping[str, Any], path: Tokens) -> Any:
+    """The value at `path`; None where there is nothing, or null."""
     value = find(obj, path)
-    return value is not MISSING and value is not None
+    return None if value is MISSING else value
 
 
 def made_by_controller(obj: Mapping[str, Any]) -> bool:

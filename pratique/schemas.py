@@ -54,7 +54,8 @@ _METADATA = {
 
 def _by_door(*words: str) -> dict[str, Any]:
     word = {"enum": list(words)}
-    return {"anyOf": [word, _object({"admission": word, "ci": word, "scan": word, "gateway": word})]}
+    doors = _object({"admission": word, "ci": word, "scan": word, "gateway": word})
+    return {"if": {"type": "object"}, "then": doors, "else": word}  # `anyOf` could not say what is wrong
 
 
 def _document(kind: str, spec: dict[str, Any]) -> dict[str, Any]:

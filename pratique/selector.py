@@ -21,13 +21,16 @@ class Requirement:
         present = self.key in labels
         match self.operator:
             case "In":
-                return present and labels[self.key] in self.values
+                return present and self._listed(labels[self.key])
             case "NotIn":
-                return not present or labels[self.key] not in self.values
+                return not present or not self._listed(labels[self.key])
             case "Exists":
                 return present
             case "DoesNotExist":
                 return not present
+
+    def _listed(self, value: object) -> bool:
+        return isinstance(value, str) and value in self.values
 
 
 @dataclass(frozen=True, slots=True)

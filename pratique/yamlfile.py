@@ -1,7 +1,7 @@
 """YAML files as Kubernetes' tools read them: several documents, strict, with the line of everything that is wrong.
 
-Differs from YAML 1.1 as PyYAML reads it where `kubectl` does too (sigs.k8s.io/yaml): times and `1:30` stay text, keys
-are text, duplicate keys are errors.
+Differs from YAML 1.1 as PyYAML reads it where `kubectl` does too (sigs.k8s.io/yaml): times and `1:30` stay text, `y`
+and `n` are booleans, `1e3` is a whole number, keys are text, duplicate keys are errors.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ MAX_EXPANDED_NODES = 2_000_000
 MAX_DEPTH = 200
 """The nesting that is accepted, as for JSON."""
 
+_MAX_COMPOSED_DEPTH = 4000
+"""Protects the process: the binding of libyaml builds nodes by recursion in C, and from some ten thousand levels on its
+stack overflows, which no `except` catches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -37,6 +41,9 @@ class Document:
         return f"line {self.line}"
 
 
+_LARGEST_WHOLE = 2**53
+"""Up to here each whole number has a float of its own."""
+
 _REPLACED = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
@@ -48,9 +55,14 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
+_NOT_IN_JSON = {f"tag:yaml.org,2002:{name}" for name in ("binary", "omap", "pairs", "set", "timestamp")}
+_Loader.yaml_constructors = {
+    tag: constructor for tag, constructor in yaml.CSafeLoader.yaml_constructors.items() if tag not in _NOT_IN_JSON
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"[yYnN]$"), list("yYnN"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:int",
-    re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"),
+    re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0[0-9]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"),
     list("-+0123456789"),
 )
 _Loader.add_implicit_resolver(
@@ -63,28 +75,47 @@ _Loader.add_implicit_resolver(
 )
 
 
+_BOOLEANS = {**yaml.CSafeLoader.bool_values, "y": True, "n": False}
+
+
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    text = node.value.replace("_", "")
+    text = loader.construct_scalar(node).replace("_", "")
     sign = -1 if text.startswith("-") else 1
     digits = text.lstrip("+-")
-    if digits.startswith("0o"):
-        return sign * int(digits[2:], 8)
-    if len(digits) > 1 and digits.startswith("0") and digits.isdigit():
-        return sign * int(digits, 8)
-    return sign * int(digits, 0)
-
-
-def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
     try:
-        number = float(node.value)
+        if digits.startswith("0o"):
+            return sign * int(digits[2:], 8)
+        if len(digits) > 1 and digits.startswith("0") and digits.isdigit():
+            return sign * int(digits, 10 if set(digits) & {"8", "9"} else 8)
+        return sign * int(digits, 0)
+    except ValueError as error:
+        raise yaml.MarkedYAMLError(
+            problem=f"{node.value[:40]!r} is not a whole number that can be read", problem_mark=node.start_mark
+        ) from error
+
+
+def _construct_bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
+    word = loader.construct_scalar(node).lower()
+    if word not in _BOOLEANS:
+        raise yaml.MarkedYAMLError(
+            problem=f"{node.value[:40]!r} is neither true nor false", problem_mark=node.start_mark
+        )
+    return _BOOLEANS[word]
+
+
+def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float | int:
+    try:
+        number = float(loader.construct_scalar(node))
     except ValueError:
         number = math.inf
     if not math.isfinite(number):
         raise yaml.MarkedYAMLError(problem=f"{node.value} is not a number that JSON has", problem_mark=node.start_mark)
-    return number
+    return int(number) if number.is_integer() and abs(number) <= _LARGEST_WHOLE else number
 
 
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    if not isinstance(node, yaml.MappingNode):
+        raise yaml.MarkedYAMLError(problem="expected a mapping node", problem_mark=node.start_mark)
     seen: dict[Any, int] = {}
     for key_node, _ in node.value:
         if key_node.tag == "tag:yaml.org,2002:merge":
@@ -103,6 +134,7 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any
     return {key_node.value: loader.construct_object(value_node, deep=True) for key_node, value_node in node.value}
 
 
+_Loader.add_constructor("tag:yaml.org,2002:bool", _construct_bool)
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
@@ -121,6 +153,9 @@ def load_documents(text: bytes | str, file: str) -> Iterator[Document | Problem]
             line = error.object[: error.start].count(b"\n") + 1
             yield Problem(file, f"line {line}", "this is not UTF-8 text; save the file as UTF-8 YAML or JSON")
             return
+    if (at := _far_too_deep(text)) is not None:
+        yield Problem(file, f"line {at}", f"the document is nested more than {MAX_DEPTH} levels deep")
+        return
     try:
         loader = _Loader(text)
     except yaml.YAMLError as error:
@@ -153,6 +188,27 @@ def load_documents(text: bytes | str, file: str) -> Iterator[Document | Problem]
             index += 1
     finally:
         loader.dispose()
+
+
+def _far_too_deep(text: str) -> int | None:
+    """The line at which `text` is nested deeper than can be built at all.
+
+    Each level opens with one of these characters: a document with few of them needs no closer look.
+    """
+    if all(sum(map(document.count, "[{-?:")) <= _MAX_COMPOSED_DEPTH for document in text.split("\n---")):
+        return None
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > _MAX_COMPOSED_DEPTH:
+                    return event.start_mark.line + 1 if event.start_mark else 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except yaml.YAMLError:
+        pass  # building the nodes ends at the same place, and says what is wrong there
+    return None
 
 
 def _check_size(root: yaml.Node) -> None:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from pratique.canonical import parse_json
 from pratique.errors import InputError, Problem
+from pratique.shape import json_type
 from pratique.yamlfile import Document, load_documents
 from reports.check import PassedOver
 
@@ -22,6 +23,9 @@ STDIN = "-"
 
 _NOT_FOR_THE_API = ("kustomize.config.k8s.io", "helm.sh")
 """Groups whose documents are read by tools, not by an API server."""
+
+_OF_EVERY_OBJECT = frozenset({"metadata", "spec"})
+"""What tells an object that lacks a line from a document that never was one (the `Chart.yaml` of Helm)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +117,40 @@ def _parsed(content: bytes, file: str) -> Iterable[Document | Problem]:
 def _objects(document: Document, value: Any) -> Iterator[Found]:
     """The object that `value` is, or those in it if it is a List."""
     if not isinstance(value, dict):
-        yield PassedOver(document.file, document.line, f"this is a {_kind_of(value)}, not a Kubernetes object")
+        yield PassedOver(document.file, document.line, f"this is {json_type(value)}, not a Kubernetes object")
         return
     api_version, kind = value.get("apiVersion"), value.get("kind")
-    if not api_version or not kind:
+    if (api_version or kind) and not (api_version and kind) and not _OF_EVERY_OBJECT.isdisjoint(value):
+        missing = "kind" if api_version else "apiVersion"
+        yield Problem(document.file, f"line {document.line}", f"the object has no {missing}; add it")
+    elif not api_version or not kind:
         yield PassedOver(document.file, document.line, "this is no Kubernetes object: it has no apiVersion and kind")
     elif isinstance(api_version, str) and api_version.partition("/")[0] in _NOT_FOR_THE_API:
         yield PassedOver(document.file, document.line, f"a {kind} is read by a tool, not by the API server")
-    elif isinstance(kind, str) and kind.endswith("List") and isinstance(value.get("items"), list):
-        if not value["items"]:
-            yield PassedOver(document.file, document.line, f"this {kind} is empty")
-        for item in value["items"]:
-            if kind != "List" and isinstance(item, dict):  # items of a typed list do not repeat what they are
-                item = {"apiVersion": api_version, "kind": kind.removesuffix("List"), **item}
-            yield from _objects(document, item)
+    elif isinstance(kind, str) and (kind == "List" or (kind.endswith("List") and "items" in value)):
+        yield from _items(document, str(api_version), kind, value.get("items"))
     else:
         yield Manifest(document.file, document.line, value)
 
 
-def _kind_of(value: object) -> str:
-    return {"list": "list", "str": "text"}.get(type(value).__name__, "value")
+def _items(document: Document, api_version: str, kind: str, items: object) -> Iterator[Found]:
+    """The objects of a List. What is in one is meant for the API server: nothing of it is passed over."""
+    place = f"line {document.line}"
+    if not isinstance(items, list):
+        message = f"the items of this {kind} are {json_type(items)}, not a list; correct the manifest"
+        yield Problem(document.file, place, message)
+        return
+    if not items:
+        yield PassedOver(document.file, document.line, f"this {kind} is empty")
+    for item in items:
+        if not isinstance(item, dict):
+            message = f"an item of this {kind} is {json_type(item)}, not a Kubernetes object; correct the manifest"
+            yield Problem(document.file, place, message)
+            continue
+        if kind != "List":  # items of a typed list do not repeat what they are
+            item = {"apiVersion": api_version, "kind": kind.removesuffix("List"), **item}
+        if not item.get("apiVersion") or not item.get("kind"):
+            message = f"an item of this {kind} lacks its apiVersion or kind; correct the manifest"
+            yield Problem(document.file, place, message)
+            continue
+        yield from _objects(document, item)

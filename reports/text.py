@@ -118,7 +118,7 @@ def warnings(decision: Decision) -> list[str]:
     Each has at most `MAX_WARNING_CHARACTERS`, all together `MAX_WARNINGS_CHARACTERS`; the last one counts what was cut.
     """
     found = [
-        f"{rule.policy_id}: {visible(finding.message)} ({visible(finding.path, limit=_MAX_PATH) or '/'})"
+        f"{rule.policy_id} at {visible(finding.path, limit=_MAX_PATH) or '/'}: {visible(finding.message)}"
         for rule in _rules(decision, Enforcement.WARN)
         for finding in rule.findings
     ]

@@ -176,8 +176,8 @@ class ReviewEndpoint:
         intake.judging += 1
         try:
             # 2. parse
-            review = read_review(body)
-            return _Answer(200, await self._judge(review, deadline))
+            # What was parsed is handed over, not kept here as well: see `Judge.validate`.
+            return _Answer(200, await self._judge(read_review(body), deadline))
         except BadReview as error:
             return self._bad(error, error.uid)
         except InputError as error:
@@ -328,17 +328,22 @@ class Judge:
         if engine is None:
             self._metrics.rejected("not-ready")
             return refusal(review.uid, code=500, message="no policies are in force yet; retry in a moment")
-        # 3. and 4. put together and decide
+        # 3. and 4. put together and decide. What was parsed is let go before each wait: the next review takes the same
+        # memory then, while the processor still has it in its cache, which makes a third of the cost of parsing.
+        uid = review.uid
         if review.scales:
             decision = await self._decide_on_scale(engine, review, deadline)
+            del review
         else:
-            subject = subject_under_review(review, cache=self._contents)
-            decision = await engine.decide(subject, Door.ADMISSION, request=request_of(review), deadline=deadline)
+            subject, request = subject_under_review(review, cache=self._contents), request_of(review)
+            del review
+            decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
+            del subject, request
         # 5. record
         if unrecorded := await self._record(decision):
-            return refusal(review.uid, code=500, message=unrecorded)
+            return refusal(uid, code=500, message=unrecorded)
         self._metrics.decided(decision)
-        return answer(review.uid, decision)
+        return answer(uid, decision)
 
     async def _record(self, decision: Decision) -> str:
         """Record `decision`; why it does not count if that fails, else nothing."""

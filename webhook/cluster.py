@@ -52,8 +52,11 @@ DISCOVERY_SECONDS = 600.0
 """How long it is believed which version of a group serves a resource. One that is not found is looked for each time."""
 
 
-def connect(*, kubeconfig: Path | None) -> ApiClient:
+def connect(*, kubeconfig: Path | None, private: Path | None = None) -> ApiClient:
     """A client of the API server that `kubeconfig` names; without one, of the cluster that this pod runs in.
+
+    `private` is where the client writes the keys of the kubeconfig, which it can only read from files; by default the
+    system's directory for temporary files, where they outlive a process that is killed.
 
     Raises:
         ConfigError: there is no usable identity.
@@ -69,7 +72,9 @@ def connect(*, kubeconfig: Path | None) -> ApiClient:
     try:
         if kubeconfig is not None:
             config.load_kube_config(  # type: ignore[no-untyped-call] # the client does not type it
-                config_file=str(kubeconfig), client_configuration=configuration
+                config_file=str(kubeconfig),
+                client_configuration=configuration,
+                temp_file_path=None if private is None else str(private),
             )
         else:
             config.load_incluster_config(  # type: ignore[no-untyped-call] # as above

@@ -35,10 +35,8 @@ To ask for a waiver, send the people who run the policies of this cluster:
   why you need it, and until when. Somebody other than you must approve it.
 """
 _WARNINGS = [
-    'Warning: WORKLOAD-003: container "exporter" has ports and no livenessProbe; required is one with exec, grpc, '
-    "httpGet or tcpSocke…",
-    'Warning: WORKLOAD-003: container "exporter" has ports and no readinessProbe; required is one with exec, grpc, '
-    "httpGet or tcpSock…",
+    f'Warning: WORKLOAD-003 at /spec/containers/2/{probe}: container "exporter" has ports and no {probe}; {cut}'
+    for probe, cut in (("livenessProbe", "required is one …"), ("readinessProbe", "required is on…"))
 ]
 
 

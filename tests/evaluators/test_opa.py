@@ -362,7 +362,7 @@ def test_it_dies_with_its_parent(tmp_path: Path, end: signal.Signals) -> None:
 
 
 def test_a_directory_left_behind_is_removed_by_the_next(tmp_path: Path) -> None:
-    abandoned, fresh = tmp_path / "pratique-opa-abandoned", tmp_path / "pratique-opa-fresh"
+    abandoned, fresh = tmp_path / "pratique-private-abandoned", tmp_path / "pratique-private-fresh"
     for directory in (abandoned, fresh):
         directory.mkdir()
     os.utime(abandoned, (1, 1))
@@ -496,10 +496,10 @@ def test_no_place_for_the_socket(tmp_path: Path) -> None:
 
     missing = tmp_path / "missing"
     with pytest.raises(
-        ConfigError, match=f"{missing}: OPA needs a private directory here for its socket: No such file"
+        ConfigError, match=f"{missing}: a private directory is needed here and cannot be made: No such file"
     ):
         asyncio.run(load(missing))
-    with pytest.raises(ConfigError, match="OPA needs a private directory here"):
+    with pytest.raises(ConfigError, match="a private directory is needed here"):
         asyncio.run(load(Path("/proc")))
     long = tmp_path / ("x" * 90)
     long.mkdir()

@@ -76,8 +76,24 @@ def test_enforcement_is_a_word_or_a_word_for_each_door() -> None:
             "/spec/parameters/max_gpus: -1 is less than the minimum of 0",
         ),
         (binding("x", "labels/cost"), "/spec/parameters: labels/cost needs the parameter 'labels'"),
-        (binding("x", "gpu/limit", enforcement="block"), "/spec/enforcement: "),
-        (binding("x", "gpu/limit", onUndecided="allow"), "/spec/onUndecided: "),
+        (
+            binding("x", "gpu/limit", enforcement="block"),
+            "/spec/enforcement: 'block' is none of deny, warn, audit, off",
+        ),
+        (
+            binding("x", "gpu/limit", enforcement={"ci": "no"}),
+            "/spec/enforcement/ci: 'no' is none of deny, warn, audit",
+        ),
+        (
+            binding("x", "gpu/limit", enforcement={"admision": "deny"}),
+            "/spec/enforcement: Additional properties are not allowed ('admision' was unexpected)",
+        ),
+        (binding("x", "gpu/limit", enforcement=True), "/spec/enforcement: True is none of deny, warn, audit, off"),
+        (binding("x", "gpu/limit", onUndecided="allow"), "/spec/onUndecided: 'allow' is none of deny, warn"),
+        (
+            binding("x", "gpu/limit", match={"operations": ["CREAT"]}),
+            "/operations/0: 'CREAT' is none of CREATE, UPDATE",
+        ),
         (binding("x", "gpu/limit", match={"operations": []}), "/spec/match/operations: "),
         (binding("x", "gpu/limit", match={"kind": ["Pod"]}), "/spec/match: Additional properties"),
         (

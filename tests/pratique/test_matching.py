@@ -32,6 +32,16 @@ def match(spec: dict[str, Any], inputs: MatchInputs = INPUTS) -> MatchResult:
     return found.match.matches(inputs)
 
 
+def test_a_label_that_is_no_text_is_no_value_of_a_selector() -> None:
+    """The API server refuses such labels; a file on disk may hold them."""
+    labels: dict[str, Any] = {"environment": {"name": "production"}}
+    odd = replace(INPUTS, labels={"tier": ["gold"]}, namespace_labels=labels)
+    assert not match({"selector": {"matchLabels": {"tier": "gold"}}}, odd).applies
+    assert not match({"namespaceSelector": {"matchLabels": {"environment": "production"}}}, odd).applies
+    not_gold = {"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["gold"]}]}
+    assert match({"selector": not_gold}, odd).applies
+
+
 def test_everything_of_the_default_operations_matches_without_conditions() -> None:
     assert match({}) == MatchResult("yes")
 

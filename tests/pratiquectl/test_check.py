@@ -157,18 +157,47 @@ def test_lists_are_opened(run: Any, tmp_path: Path) -> None:
     assert "this List is empty" in out
 
 
+def test_an_object_that_lacks_a_part_is_a_problem_and_not_passed_over(run: Any, tmp_path: Path) -> None:
+    nameless = {key: value for key, value in bad().items() if key != "apiVersion"}
+    kindless = {key: value for key, value in bad().items() if key != "kind"}
+    file = write(
+        tmp_path / "a.yaml",
+        good(),
+        nameless,
+        kindless,
+        {"apiVersion": "v1", "kind": "List", "items": {"a": good()}},
+        {"apiVersion": "v1", "kind": "List"},
+        {"apiVersion": "v1", "kind": "PodList", "items": "none"},
+        {"apiVersion": "v1", "kind": "List", "items": [7, {"metadata": {}}, {"kind": "Pod"}]},
+    )
+    code, out, _ = run(file)
+    assert code == 2
+    assert [line.split(": ", 2)[2] for line in out.splitlines() if line.startswith("problem")] == [
+        "the object has no apiVersion; add it",
+        "the object has no kind; add it",
+        "the items of this List are an object, not a list; correct the manifest",
+        "the items of this List are null, not a list; correct the manifest",
+        "the items of this PodList are text, not a list; correct the manifest",
+        "an item of this List is a number, not a Kubernetes object; correct the manifest",
+        "an item of this List lacks its apiVersion or kind; correct the manifest",
+        "an item of this List lacks its apiVersion or kind; correct the manifest",
+    ]
+
+
 def test_other_documents_are_named_as_passed_over(run: Any, tmp_path: Path) -> None:
     folder = tmp_path / "m"
     write(folder / "deep" / "a.yml", good())
     write(folder / "values.yaml", {"replicas": 2})
     write(folder / "kustomization.yaml", {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"})
     write(folder / "list.yaml", ["a"])
+    write(folder / "Chart.yaml", {"apiVersion": "v2", "name": "llm", "version": "1.0.0"})
     (folder / "empty.yaml").write_text("# nothing\n---\n")
     (folder / "README.md").write_text("not looked at")
     (folder / ".hidden.yaml").write_text("not looked at: [")
     code, out, _ = run(folder)
     assert code == 0
     assert [line.rpartition(f"{folder}/")[2] for line in out.splitlines()[:-1]] == [
+        "Chart.yaml:1: this is no Kubernetes object: it has no apiVersion and kind",
         "empty.yaml: there is no document in it",
         "kustomization.yaml:1: a Kustomization is read by a tool, not by the API server",
         "list.yaml:1: this is a list, not a Kubernetes object",

@@ -146,7 +146,7 @@ def test_remove_needs_no_value() -> None:
 
 
 def test_warnings_are_those_of_rules_that_warn() -> None:
-    assert warnings(decision(LABELS, evaluation())) == ["LBL-001: the label cost-center is missing (/metadata/labels)"]
+    assert warnings(decision(LABELS, evaluation())) == ["LBL-001 at /metadata/labels: the label cost-center is missing"]
 
 
 def test_rule_without_an_answer_that_does_not_refuse_is_a_warning() -> None:

@@ -1,4 +1,4 @@
-"""The manifests under `examples/` and what the baseline makes of each: `examples/expected.yaml`."""
+"""The manifests under `examples/` and what the baseline makes of each: `examples.yaml` beside this file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 from tests.support.cluster import REPOSITORY
 
 EXAMPLES: Path = REPOSITORY / "examples"
-_EXPECTED = EXAMPLES / "expected.yaml"
+_EXPECTED = Path(__file__).with_suffix(".yaml")
 
 
 @dataclass(frozen=True, slots=True)

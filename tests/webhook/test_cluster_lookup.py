@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -468,6 +469,20 @@ def test_without_an_api_server_there_is_no_parent() -> None:
     reason = asyncio.run(_refusal(ParentLookup(None)))
 
     assert reason == "no API server is configured; start the webhook with --kubeconfig or --in-cluster"
+
+
+def test_the_keys_of_a_kubeconfig_are_written_to_the_private_directory_only(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, elsewhere = tmp_path / "private", tmp_path / "elsewhere"
+    private.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+
+    connect(kubeconfig=cluster.kubeconfig("keeper", ()), private=private)
+
+    assert list(elsewhere.iterdir()) == []
+    assert any("PRIVATE KEY" in file.read_text() for file in private.iterdir())
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "a: [", "apiVersion: v1\nkind: Config\n"])

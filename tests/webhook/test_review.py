@@ -205,6 +205,13 @@ def test_a_deleted_object_is_judged_as_it_was() -> None:
     assert judged.object == POD
 
 
+def test_only_what_was_being_deleted_before_the_update_is_on_its_way_out() -> None:
+    marked = {**POD, "metadata": {**POD["metadata"], "deletionTimestamp": "2026-11-21T08:00:00Z"}}
+    assert subject(review(marked, operation="UPDATE", old=marked)).being_deleted
+    assert not subject(review(marked, operation="UPDATE", old=POD)).being_deleted
+    assert not subject(review(marked, operation="UPDATE")).being_deleted
+
+
 def test_a_connection_is_a_plain_resource_named_by_the_request() -> None:
     judged = subject(captured("pod-exec"))
     assert not isinstance(judged, Workload)
@@ -396,7 +403,7 @@ def test_golden_warning() -> None:
         {
             "uid": "u",
             "allowed": True,
-            "warnings": ["GPU-001: this Job can use 16 GPUs; at most 4 are allowed (/spec)"],
+            "warnings": ["GPU-001 at /spec: this Job can use 16 GPUs; at most 4 are allowed"],
             "auditAnnotations": audited("allowed", "GPU-001"),
         }
     )

@@ -47,14 +47,13 @@ violations contains {"message": message, "path": image.path} if {
 
 _approved(image) if {
 	object.get(image, "error", "") == ""
-	some approved in input.parameters.registries
-
-	# The slash at the end of both makes whole segments compare.
-	startswith(
-		concat("", [_name(image), "/"]),
-		concat("", [_normalised(approved), "/"]),
-	)
+	name := concat("/", [lower(image.registry), image.repository, ""])
+	some prefix in _approved_prefixes
+	startswith(name, prefix)
 }
+
+# The slash at the end of both makes whole segments compare.
+_approved_prefixes := [concat("", [_normalised(approved), "/"]) | some approved in input.parameters.registries]
 
 _name(image) := concat("/", [lower(object.get(image, "registry", "")), object.get(image, "repository", "")])
 

@@ -33,7 +33,6 @@
 package policies.workload.health_checks
 
 import data.lib.containers
-import data.lib.values
 
 violations contains {"message": message, "path": path} if {
 	not _kind in input.parameters.batch_kinds
@@ -42,7 +41,7 @@ violations contains {"message": message, "path": path} if {
 	some container in pod.containers
 	_serves(container)
 	some probe in input.parameters.probes
-	not _has_handler(object.get(container, probe, null))
+	not _has_handler(container, probe)
 	message := concat(" ", [
 		containers.described(container),
 		"has ports and",
@@ -66,9 +65,9 @@ _runs_to_completion(pod) if {
 	object.get(pod, "restartPolicy", "Always") in {"Never", "OnFailure"}
 }
 
-_has_handler(probe) if {
+_has_handler(container, probe) if {
 	some handler in ["exec", "grpc", "httpGet", "tcpSocket"]
-	is_object(object.get(values.as_object(probe), handler, null))
+	is_object(container[probe][handler])
 }
 
 _probe_found(value) := "no" if is_null(value)

@@ -27,10 +27,7 @@ import data.lib.containers
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
-	some pod in input.subject.pods
-	some container in pod.containers
-	value := object.get(_context(container), "privileged", false)
-	not value in {false, null}
+	some [container, value] in _refused
 	message := concat("", [
 		containers.described(container),
 		" sets securityContext.privileged to ",
@@ -43,7 +40,7 @@ violations contains {"message": message, "path": path} if {
 violations contains {"message": message, "path": path} if {
 	some pod in input.subject.pods
 	some container in pod.containers
-	context := object.get(container, "securityContext", null)
+	context := container.securityContext
 	not is_null(context)
 	not is_object(context)
 	message := concat("", [
@@ -56,10 +53,13 @@ violations contains {"message": message, "path": path} if {
 }
 
 patches contains {"op": "replace", "path": path, "value": false} if {
-	some pod in input.subject.pods
-	some container in pod.containers
-	not object.get(_context(container), "privileged", false) in {false, null}
+	some [container, _] in _refused
 	path := concat("", [container.path, "/securityContext/privileged"])
 }
 
-_context(container) := values.as_object(object.get(container, "securityContext", {}))
+_refused contains [container, value] if {
+	some pod in input.subject.pods
+	some container in pod.containers
+	value := container.securityContext.privileged
+	not value in {false, null}
+}

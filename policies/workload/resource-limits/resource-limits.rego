@@ -34,10 +34,9 @@ violations contains {"message": message, "path": path} if {
 	some pod in input.subject.pods
 	some container in pod.containers
 	object.get(container, "role", "main") != "ephemeral"
-	limits := _limits(container)
 	some resource in input.parameters.resources
-	limit := object.get(limits, resource, null)
-	not _counts(limit)
+	not _is_limited(container, resource)
+	limit := object.get(_limits(container), resource, null)
 	message := concat(" ", [
 		containers.described(container),
 		_limit_found(resource, limit),
@@ -50,15 +49,21 @@ violations contains {"message": message, "path": path} if {
 # What is not an object limits nothing.
 _limits(container) := values.as_object(object.get(values.as_object(object.get(container, "resources", {})), "limits", {}))
 
-_counts(limit) if {
+# Whether there is a limit and it is more than zero: a number, or a quantity (apimachinery, resource.Quantity) of which a
+# digit before or behind the point is not 0.
+_is_limited(container, resource) if {
+	limit := container.resources.limits[resource]
 	is_number(limit)
 	limit > 0
 }
 
-_counts(limit) if {
+_is_limited(container, resource) if {
+	limit := container.resources.limits[resource]
 	is_string(limit)
-	regex.match("^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$", limit)
-	not regex.match("^[+]?[0.]+([a-zA-Z].*)?$", limit)
+	regex.match(
+		"^[+]?([0-9]*[1-9][0-9]*([.][0-9]*)?|[0-9]*[.][0-9]*[1-9][0-9]*)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$",
+		limit,
+	)
 }
 
 _limit_found(resource, limit) := concat("", ["has no ", resource, " limit;"]) if is_null(limit)

@@ -1,4 +1,4 @@
-"""A directory that only this user can enter, for an engine's socket and files, gone when it is no longer needed."""
+"""A directory that only this user can enter, for sockets, keys and files of one process, gone when no longer needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ MAX_SOCKET_PATH_BYTES = 107
 """`sun_path` of unix(7) holds 108 bytes with the closing zero."""
 ABANDONED_SECONDS = 60.0
 """A younger directory may be about to be locked."""
-_PREFIX = "pratique-opa-"
+_PREFIX = "pratique-private-"
+"""Nobody else makes directories of this name: those that are not in use are removed."""
 
 
 class PrivateDirectory:
@@ -30,7 +31,7 @@ class PrivateDirectory:
         ConfigError: it cannot be made, or its path leaves no room for the name of a socket.
     """
 
-    def __init__(self, parent: Path | None, *, socket: str) -> None:
+    def __init__(self, parent: Path | None, *, socket: str = "") -> None:
         where = parent
         try:
             where = where or Path(tempfile.gettempdir())
@@ -39,10 +40,10 @@ class PrivateDirectory:
             self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            message = f"OPA needs a private directory here for its socket: {error.strerror or error}"
+            message = f"a private directory is needed here and cannot be made: {error.strerror or error}"
             raise ConfigError(Problem(str(where or "TMPDIR"), "", message)) from error
         self.socket = str(self.path / socket)
-        if len(os.fsencode(self.socket)) > MAX_SOCKET_PATH_BYTES:
+        if socket and len(os.fsencode(self.socket)) > MAX_SOCKET_PATH_BYTES:
             self.remove()
             message = f"{self.socket} would be too long for a unix socket, which may have {MAX_SOCKET_PATH_BYTES} bytes"
             raise ConfigError(Problem(str(where), "", message))

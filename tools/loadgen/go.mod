@@ -1,0 +1,3 @@
+module pratique.dev/loadgen
+
+go 1.24
