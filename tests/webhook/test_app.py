@@ -330,7 +330,7 @@ def test_draining_says_not_ready_and_still_judges() -> None:
 
 def test_warnings_come_with_an_allowed_object() -> None:
     with Served.with_engine(engine_of(ScriptedEvaluator(FAILS), enforcement="warn")) as webhook:
-        assert webhook.judge(review(GOOD))["warnings"] == ["GPU-001: too many GPUs (/spec)"]
+        assert webhook.judge(review(GOOD))["warnings"] == ["GPU-001 at /spec: too many GPUs"]
 
 
 def test_a_swapped_engine_serves_the_next_review() -> None:
