@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from pratique.errors import PolicyError, Problem
+from pratique.fields import Reads, fields_named_in
 from pratique.policy import Module, PolicySet
 from pratique.rego import Token, package_clause, rule_names, tokenize
 
@@ -67,11 +68,14 @@ def check(policies: PolicySet) -> None:
     """
     packages = {_path(module) for module in policies.modules}
     problems: list[Problem] = []
+    checkers: list[_ModuleCheck] = []
     for module in policies.modules:
         needs = _needs(module, policies)
         checker = _ModuleCheck(module, needs=needs, packages=packages, data=frozenset(policies.data))
         problems += sorted(set(checker.problems()), key=lambda problem: int(problem.where.removeprefix("line ")))
+        checkers.append(checker)
     problems += _clashes(policies.modules)
+    problems += _undeclared_fields(policies, checkers)
     if problems:
         raise PolicyError(*problems)
 
@@ -114,6 +118,43 @@ def _arguments(tokens: Sequence[Token]) -> int:
     return commas + 1
 
 
+def _undeclared_fields(policies: PolicySet, checkers: Sequence[_ModuleCheck]) -> Iterator[Problem]:
+    """Fields of pods and containers that a policy with `reads` would not be sent, although it, a module of lib that it
+    uses or data that it reads names them."""
+    by_path = {checker.module.path: checker for checker in checkers}
+    for metadata in policies.policies.values():
+        if metadata.reads is None or metadata.file not in by_path:
+            continue
+        declared = metadata.reads
+        for checker in _with_libraries(by_path[metadata.file], checkers):
+            for line, named in checker.fields_named():
+                if missing := named - declared:
+                    own = checker.module.path == metadata.file
+                    place = "" if own else f"{checker.module.path} line {line} "
+                    where = f"line {line if own else metadata.line}"
+                    yield Problem(metadata.file, where, f"{place}{_undeclared(missing)}")
+                    declared |= missing
+            for root in sorted(checker.data_roots() & policies.data.keys()):
+                if missing := fields_named_in(policies.data[root]) - declared:
+                    yield Problem(metadata.file, f"line {metadata.line}", f"data.{root} {_undeclared(missing)}")
+                    declared |= missing
+
+
+def _with_libraries(policy: _ModuleCheck, checkers: Sequence[_ModuleCheck]) -> list[_ModuleCheck]:
+    """The policy's module, and each of lib that it uses, also by way of others."""
+    used = [policy]
+    for checker in used:
+        used += [library for library in checkers if library not in used and checker.uses(library)]
+    return used
+
+
+def _undeclared(missing: Reads) -> str:
+    names = ", ".join(f"`{name}`" for name in sorted(missing.pod | missing.container))
+    lists = {"reads.pod": missing.pod, "reads.container": missing.container}
+    advice = " and ".join(f"{', '.join(sorted(fields))} to {whose}" for whose, fields in lists.items() if fields)
+    return f"names {names}, which the policy does not declare to read; add {advice}"
+
+
 def _path(module: Module) -> tuple[str, ...]:
     clause = package_clause(list(tokenize(module.text)))
     return clause.path if clause else ()
@@ -152,7 +193,7 @@ class _ModuleCheck:
         packages: set[tuple[str, ...]],
         data: frozenset[str],
     ) -> None:
-        self._module = module
+        self.module = module
         self._needs = needs
         self._packages = packages
         self._data = data
@@ -178,7 +219,7 @@ class _ModuleCheck:
         yield from self._pairs_in_comprehensions()
 
     def _problem(self, line: int, message: str) -> Problem:
-        return Problem(self._module.path, f"line {line}", message)
+        return Problem(self.module.path, f"line {line}", message)
 
     def _text(self, index: int) -> str:
         return self._tokens[index].text if 0 <= index < len(self._tokens) else ""
@@ -514,3 +555,36 @@ class _ModuleCheck:
             if depth < 0:
                 return False
         return False
+
+    # 8. Fields of pods and containers. A name is enough: whose field it is cannot be told from tokens.
+
+    def fields_named(self) -> Iterator[tuple[int, Reads]]:
+        """The fields named after a dot or by a word of a text, with the line."""
+        for index, token in enumerate(self._tokens[self._start :], start=self._start):
+            if token.kind == "name" and self._text(index - 1) == ".":
+                named = fields_named_in(token.text)
+            elif token.kind in ("string", "raw", "template"):
+                try:
+                    named = fields_named_in(token.text if token.kind == "template" else token.value)
+                except ValueError:
+                    continue  # reported as a word
+            else:
+                continue
+            if named:
+                yield token.line, named
+
+    def _data_paths(self) -> Iterator[tuple[str, ...]]:
+        for index, token in enumerate(self._tokens):
+            if token.text == "data" and token.kind == "name" and self._text(index - 1) != ".":
+                yield self._path_from(index).path[1:]
+
+    def uses(self, library: _ModuleCheck) -> bool:
+        """Whether this module imports or refers to `library`, a part of it, or a package that it is below."""
+        package = library._package
+        return package[:1] == ("lib",) and any(
+            path[: len(package)] == package or (path and package[: len(path)] == path) for path in self._data_paths()
+        )
+
+    def data_roots(self) -> frozenset[str]:
+        """The keys of the bundle's data that are read."""
+        return frozenset(path[0] for path in self._data_paths() if path)

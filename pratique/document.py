@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pratique.fields import Reads
 from pratique.quantity import json_number
 from pratique.subject import Container, Gpus, ImageRef, ModelCall, Pod, Resource, Subject, Workload
 
 _CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
 
 
-def subject_document(subject: Subject, *, identity: bool) -> dict[str, Any]:
-    """`input.subject`; with `identity`, also its name, generateName, uid, resourceVersion and owners."""
+def subject_document(subject: Subject, *, identity: bool, reads: Reads | None = None) -> dict[str, Any]:
+    """`input.subject`; with `identity`, also its name, generateName, uid, resourceVersion and owners.
+
+    Of Kubernetes' own fields of pods and containers it has those that `reads` names, or all without it.
+    """
     if isinstance(subject, ModelCall):
         return {"type": subject.type, "namespace": subject.namespace, **subject.fields}
     document: dict[str, Any] = {
@@ -25,7 +29,7 @@ def subject_document(subject: Subject, *, identity: bool) -> dict[str, Any]:
     }
     if isinstance(subject, Workload):
         content = subject.content
-        document["pods"] = [_pod(pod) for pod in content.pods]
+        document["pods"] = [_pod(pod, reads) for pod in content.pods]
         document["images"] = [_image(image) for image in content.images]
         document["models"] = content.models
         document["gpus"] = _gpus(content.gpus)
@@ -60,19 +64,26 @@ def _identity(subject: Resource) -> dict[str, Any]:
     }
 
 
-def _pod(pod: Pod) -> dict[str, Any]:
-    document = {name: value for name, value in pod.fields.items() if name not in _CONTAINER_LISTS}
+def _pod(pod: Pod, reads: Reads | None) -> dict[str, Any]:
+    document = {
+        name: value
+        for name, value in pod.fields.items()
+        if name not in _CONTAINER_LISTS and (reads is None or reads.sends_of_pod(name))
+    }
     document["path"] = pod.path
     document["replicas"] = {"min": pod.replicas.min, "max": pod.replicas.max}
     document["labels"] = pod.labels
     document["annotations"] = pod.annotations
-    document["containers"] = [_container(container) for container in pod.containers]
+    document["containers"] = [_container(container, reads) for container in pod.containers]
     return document
 
 
-def _container(container: Container) -> dict[str, Any]:
+def _container(container: Container, reads: Reads | None) -> dict[str, Any]:
+    fields = container.fields
+    if reads is not None:
+        fields = {name: value for name, value in fields.items() if reads.sends_of_container(name)}
     return {
-        **container.fields,
+        **fields,
         "path": container.path,
         "role": container.role,
         "name": container.name,

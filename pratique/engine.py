@@ -38,6 +38,7 @@ from pratique.document import object_document, subject_document
 from pratique.errors import EvaluationError, InputError, PatchError, RuleError
 from pratique.evaluator import Evaluator, PolicyResult
 from pratique.facts import Fact, FactSource, Known, Unavailable, facts_document, gather_facts
+from pratique.fields import Reads, fields_named_in, union
 from pratique.kinds import subject_of
 from pratique.matching import MatchInputs
 from pratique.mutation import (
@@ -73,11 +74,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """Bindings whose policies see one and the same input."""
+    """Bindings whose policies see one and the same input: `reads` are the fields of pods and containers in it, None
+    for all."""
 
     bindings: tuple[Binding, ...]
     needs: frozenset[str]
     parameters: Mapping[str, Any]
+    reads: Reads | None
+
+    @classmethod
+    def of(cls, bindings: Sequence[Binding], parameters: Mapping[str, Any]) -> _Document:
+        """The document of bindings with equal needs. A field can be named by a parameter too, so those are sent."""
+        reads = union([fields_named_in(parameters), *(binding.policy.reads for binding in bindings)])
+        return cls(tuple(bindings), bindings[0].policy.needs, parameters, reads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,7 +545,7 @@ class Engine:
         if not waiver.parameters:
             return True
         raised = replace(binding, parameters={**binding.parameters, **waiver.parameters})
-        document = _Document((raised,), binding.policy.needs, raised.parameters)
+        document = _Document.of((raised,), raised.parameters)
         (answer,) = await self._ask([document], context)
         result = answer[binding.policy.name]
         return isinstance(result, PolicyResult) and not result.violations
@@ -577,7 +586,7 @@ def _might_apply(binding: Binding, inputs: MatchInputs, door: Door) -> bool:
 
 def _documents(bindings: Sequence[Binding]) -> tuple[_Document, ...]:
     """The fewest documents in which no policy stands twice, no parameter has two values, and each policy sees only its
-    needs."""
+    needs. What they read of pods and containers does not part them: a second document costs more than some fields."""
     groups: list[tuple[frozenset[str], dict[str, Any], list[Binding]]] = []
     for binding in bindings:
         needs = binding.policy.needs
@@ -594,7 +603,7 @@ def _documents(bindings: Sequence[Binding]) -> tuple[_Document, ...]:
                 break
         else:
             groups.append((needs, dict(binding.parameters), [binding]))
-    return tuple(_Document(tuple(members), needs, parameters) for needs, parameters, members in groups)
+    return tuple(_Document.of(members, parameters) for _, parameters, members in groups)
 
 
 def _missing(document: _Document, context: _Context) -> str:
@@ -610,7 +619,7 @@ def _missing(document: _Document, context: _Context) -> str:
 
 
 def _body(document: _Document, bindings: Sequence[Binding], context: _Context) -> bytes:
-    """The input document as bytes: the subject, the parameters, and what `needs` names; nothing else.
+    """The input document as bytes: what is read of the subject, the parameters, and what `needs` names; nothing else.
 
     `policies` comes first, where an evaluator finds it without parsing the rest.
     """
@@ -618,7 +627,7 @@ def _body(document: _Document, bindings: Sequence[Binding], context: _Context) -
     identity = "identity" in needs
     body: dict[str, Any] = {
         "policies": [binding.policy.name for binding in bindings],
-        "subject": subject_document(subject, identity=identity),
+        "subject": subject_document(subject, identity=identity, reads=document.reads),
         "parameters": document.parameters,
     }
     if "user" in needs:

@@ -20,6 +20,7 @@ import yaml
 
 from pratique.decision import Severity
 from pratique.errors import PolicyError, Problem
+from pratique.fields import CONTAINER_FIELDS, POD_FIELDS, Reads
 from pratique.rego import PackageClause, package_clause, rule_names, tokenize
 
 SUBJECT_TYPES = frozenset({"workload", "resource", "call"})
@@ -52,6 +53,8 @@ class PolicyMetadata:
     `policies.<area>.<policy>` (`policies.workload.resource_limits`) with `_` written as `-`; the folder and file are
     named like it (`policies/workload/resource-limits/resource-limits.rego`). `parameters` maps a parameter's name to
     its JSON Schema; `needs` names the parts of `input` beyond `subject` and `parameters` that the policy may read.
+    `reads` names Kubernetes' own fields of pods and containers that it reads, itself or in what it calls of `lib`; None
+    where it does not say, so that it is sent all.
     With `override`, its patches may change what the author of an object wrote; without, they only add what is missing.
     """
 
@@ -69,6 +72,7 @@ class PolicyMetadata:
     file: str
     line: int
     has_patches: bool = False
+    reads: Reads | None = None
     override: bool = False
 
     @property
@@ -434,7 +438,9 @@ def _json_value(
 _ANNOTATION_KEYS = frozenset(
     {"title", "description", "scope", "related_resources", "custom", "authors", "organizations", "schemas"}
 )
-_CUSTOM_KEYS = frozenset({"id", "severity", "subjects", "needs", "parameters", "remediation", "controls", "override"})
+_CUSTOM_KEYS = frozenset(
+    {"id", "severity", "subjects", "needs", "reads", "parameters", "remediation", "controls", "override"}
+)
 _SCHEMA_KEYS = frozenset(
     {"$comment", "additionalProperties", "allOf", "anyOf", "const", "contains", "default", "deprecated", "description"}
     | {
@@ -543,6 +549,7 @@ class _Annotation:
             if need not in NEEDS and not re.fullmatch(r"facts\.[a-z][a-z0-9_]*", need):
                 choice = ", ".join(sorted(NEEDS))
                 self._wrong(f"unknown need `{need}`; use one of {choice}, facts.<source>", "custom", "needs", index)
+        reads = self._reads(custom["reads"]) if "reads" in custom else None
         parameters = self._parameters(custom.get("parameters", {}))
         remediation = self._text(custom, "remediation", "custom")
         controls = self._controls(custom.get("controls", {}))
@@ -571,6 +578,7 @@ class _Annotation:
             line=self._package_line,
             has_patches=has_patches,
             override=override,
+            reads=reads,
         )
 
     def _wrong(self, message: str, *path: str | int) -> None:
@@ -597,6 +605,27 @@ class _Annotation:
         if required and not value:
             self._wrong(f"custom.{key} is missing or empty; name at least one", "custom", key)
         return value
+
+    def _reads(self, value: Any) -> Reads:
+        if not isinstance(value, dict) or not all(
+            isinstance(names, list) and all(isinstance(name, str) for name in names) for names in value.values()
+        ):
+            self._wrong(
+                "reads maps pod and container to their fields; write `reads: {container: [env]}`", "custom", "reads"
+            )
+            return Reads()
+        self._known(value, frozenset({"pod", "container"}), "custom", "reads")
+        for whose, known in (("pod", POD_FIELDS), ("container", CONTAINER_FIELDS)):
+            for index, name in enumerate(value.get(whose, [])):
+                if name not in known:
+                    self._wrong(
+                        f"unknown field `{name}` of a {whose}; use one that is listed in pratique/fields.py",
+                        "custom",
+                        "reads",
+                        whose,
+                        index,
+                    )
+        return Reads(frozenset(value.get("pod", [])), frozenset(value.get("container", [])))
 
     def _references(self, value: Any) -> tuple[str, ...]:
         references = []

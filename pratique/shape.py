@@ -84,5 +84,5 @@ _JSON_TYPES: dict[type, str] = {
 
 
 def _describe(value: object) -> str:
-    text = str(value) if isinstance(value, int | float | Decimal) else repr(value)
-    return f"{json_type(value)} ({text if len(text) <= 40 else text[:37] + '...'})"
+    """What `value` is, with a number's value; text is not quoted, since it may be a secret in the wrong place."""
+    return f"{json_type(value)} ({value})" if isinstance(value, int | float | Decimal) else json_type(value)

@@ -104,12 +104,16 @@ def denial(decision: Decision) -> str:
     broken rules that only warn; notes; how to ask for a waiver. Rules stand in order of severity and id, findings in
     order of path. What does not fit is counted. An `undecided` decision also says that a retry may help.
     """
-    return _fitted(_opening(decision), _paragraphs(decision), _closing(decision))
+    denied, warned = _rules(decision, Enforcement.DENY), _rules(decision, Enforcement.WARN)
+    unsettled = _unsettled(decision)
+    opening = _opening(decision, denied=len(denied), unsettled=len(unsettled), warned=len(warned))
+    return _fitted(opening, _paragraphs(denied, unsettled, warned), _closing(decision, denied))
 
 
 def explanation(decision: Decision) -> str:
     """The findings of `decision` as in `denial`, without opening, closing and limit; empty if there are none."""
-    return "\n".join(paragraph.text() for paragraph in _paragraphs(decision))
+    denied, warned = _rules(decision, Enforcement.DENY), _rules(decision, Enforcement.WARN)
+    return "\n".join(paragraph.text() for paragraph in _paragraphs(denied, _unsettled(decision), warned))
 
 
 def warnings(decision: Decision) -> list[str]:
@@ -197,9 +201,7 @@ def _unsettled(decision: Decision) -> list[Evaluation]:
     return [evaluation for evaluation in _sorted(decision.evaluations) if evaluation.unsettled]
 
 
-def _opening(decision: Decision) -> str:
-    denied, unsettled = len(_rules(decision, Enforcement.DENY)), len(_unsettled(decision))
-    warned = len(_rules(decision, Enforcement.WARN))
+def _opening(decision: Decision, *, denied: int, unsettled: int, warned: int) -> str:
     said = []
     if denied:
         said.append(f"{_count(denied, 'rule')} {'is' if denied == 1 else 'are'} broken")
@@ -215,8 +217,7 @@ def _opening(decision: Decision) -> str:
     return "\n".join(lines)
 
 
-def _closing(decision: Decision) -> str:
-    denied = _rules(decision, Enforcement.DENY)
+def _closing(decision: Decision, denied: Sequence[_Rule]) -> str:
     lines = [f"Note: {visible(note, limit=_MAX_NAME)}" for note in decision.notes[:_MAX_LISTED]]
     if len(decision.notes) > _MAX_LISTED:
         lines.append(f"Note: {_count(len(decision.notes) - _MAX_LISTED, 'more note')} not shown.")
@@ -233,11 +234,11 @@ def _closing(decision: Decision) -> str:
     return "\n".join(lines)
 
 
-def _paragraphs(decision: Decision) -> list[_Paragraph]:
+def _paragraphs(denied: Sequence[_Rule], unsettled: Sequence[Evaluation], warned: Sequence[_Rule]) -> list[_Paragraph]:
     return [
-        *(_rule_paragraph(rule, "") for rule in _rules(decision, Enforcement.DENY)),
-        *(_unsettled_paragraph(evaluation) for evaluation in _unsettled(decision)),
-        *(_rule_paragraph(rule, "warning: ") for rule in _rules(decision, Enforcement.WARN)),
+        *(_rule_paragraph(rule, "") for rule in denied),
+        *(_unsettled_paragraph(evaluation) for evaluation in unsettled),
+        *(_rule_paragraph(rule, "warning: ") for rule in warned),
     ]
 
 

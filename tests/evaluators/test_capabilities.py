@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,67 @@ HAZARDS = [
 @pytest.mark.parametrize(("line", "expected"), HAZARDS)
 def test_what_the_engines_read_differently_is_refused_at_its_line(tmp_path: Path, line: str, expected: str) -> None:
     assert refusals(bundle(tmp_path, rule(line))) == [f"test/sample/sample.rego: line 14: {expected}"]
+
+
+LIB_B = "import data.lib.b as other\n\n"
+ENV = "package lib.{}\n\nread(x) := x.env\n"
+FIELDS = [
+    ("{}", "container.volumeMounts", {}, 15, "names `volumeMounts`", "volumeMounts to reads.container"),
+    ("{}", 'pod["hostPID"]', {}, 15, "names `hostPID`", "hostPID to reads.pod"),
+    ("{}", 'object.get(container, "env", [])', {}, 15, "names `env`", "env to reads.container"),
+    ("{}", "json.filter(container, [`/lifecycle/preStop`])", {}, 15, "names `lifecycle`",
+     "lifecycle to reads.container"),
+    ("{}", 'container["\\u0065nv"]', {}, 15, "names `env`", "env to reads.container"),
+    ("{pod: [resources]}", "container.resources", {}, 15, "names `resources`", "resources to reads.container"),
+    ("{container: [env]}", "container.securityContext", {}, 15, "names `securityContext`",
+     "securityContext to reads.pod and securityContext to reads.container"),
+    ("{}", "data.lib.a.read(container)", {"lib__a": ENV.format("a")}, 12, "lib/a.rego line 3 names `env`",
+     "env to reads.container"),
+    ("{}", 'data["lib"].a.read(container)', {"lib__a": "package lib.a\n\n" + LIB_B + "read(x) := other.read(x)\n",
+                                         "lib__b": ENV.format("b")}, 12, "lib/b.rego line 3 names `env`",
+     "env to reads.container"),
+    ("{}", "some name in data.judged; container[name]", {}, 12, "data.judged names `env`", "env to reads.container"),
+]  # fmt: skip
+
+
+def reading(root: Path, reads: str, line: str, libraries: Mapping[str, str]) -> PolicySet:
+    """A policy with these `reads` whose line 15 is `line`; the bundle's data holds the name of the field `env`."""
+    files = {f"{path.replace('__', '/')}.rego": text for path, text in libraries.items()}
+    sample = rego(rule(line)).replace("#   needs: []\n", f"#   needs: []\n#   reads: {reads}\n")
+    data = '{"judged": {"first": ["env"]}}'
+    return PolicySet.load(write_bundle(root, {"test/sample/sample.rego": sample, "data.json": data, **files}))
+
+
+@pytest.mark.parametrize(("reads", "line", "libraries", "where", "named", "advice"), FIELDS)
+def test_a_field_that_is_named_and_not_declared_is_refused(
+    tmp_path: Path, reads: str, line: str, libraries: Mapping[str, str], where: int, named: str, advice: str
+) -> None:
+    assert refusals(reading(tmp_path, reads, line, libraries)) == [
+        f"test/sample/sample.rego: line {where}: {named}, which the policy does not declare to read; add {advice}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reads", "line"),
+    [
+        ("{container: [env]}", "container.env; data.lib.a.read(container)"),
+        ("{pod: [resources], container: [resources]}", "container.resources"),
+        ("{}", "some env in container.image; env.tag"),
+    ],
+)
+def test_declared_fields_and_other_names_pass(tmp_path: Path, reads: str, line: str) -> None:
+    capabilities.check(reading(tmp_path, reads, line, {"lib__a": ENV.format("a")}))
+
+
+def test_each_field_is_refused_once_and_without_reads_none_is(tmp_path: Path) -> None:
+    policies = reading(tmp_path, "{}", "container.env; object.get(container, `env`, 1); container.tty", {})
+    assert refusals(policies) == [
+        f"test/sample/sample.rego: line 15: names `{name}`, which the policy does not declare to read; "
+        f"add {name} to reads.container"
+        for name in ("env", "tty")
+    ]
+    (metadata,) = policies.policies.values()
+    capabilities.check(replace(policies, policies={metadata.name: replace(metadata, reads=None)}))
 
 
 V0 = [

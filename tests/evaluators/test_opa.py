@@ -267,7 +267,7 @@ def test_killed_with_slow_requests_in_flight_they_fail_at_once(run: Run) -> None
             start = time.monotonic()
             os.kill(process_id(evaluator), signal.SIGKILL)
             failures = await asyncio.gather(*slow, return_exceptions=True)
-            assert time.monotonic() - start < 1
+            assert time.monotonic() - start < 10  # of the 60 s that each had; a busy machine takes some
             assert {type(failure) for failure in failures} == {EvaluationError}
 
     run(act())

@@ -129,7 +129,8 @@ def _check(judge: _Judge, obj: dict[str, Any]) -> None:
     lost = [
         "/".join(("", *path))
         for path, value in _leaves(obj)
-        if not same(find(changed, path), value) and "/".join(("", *path)) not in overridden
+        if not same(find(changed, path), value)
+        and not any("/".join(("", *path, "")).startswith(f"{place}/") for place in overridden)
     ]
     assert lost == []
     assert judge.mutate(changed).patches == ()

@@ -19,6 +19,7 @@ from pratique.engine import Engine, Request
 from pratique.errors import EvaluationError, RuleError
 from pratique.evaluator import PolicyResult
 from pratique.facts import Absent, Fact, Known, Unavailable
+from pratique.fields import Reads
 from pratique.kinds import subject_of
 from pratique.policy import PolicyMetadata
 from pratique.subject import Subject
@@ -146,6 +147,51 @@ def test_needs_bring_what_they_name() -> None:
     assert document["now"] == "2026-11-21T08:00:00Z"
     assert document["object"]["metadata"]["uid"] == "u"
     assert document["subject"]["identity"]["uid"] == "u"
+
+
+ENV, PORTS = Reads(container=frozenset({"env"})), Reads(container=frozenset({"ports"}))
+FIELD: Mapping[str, Any] = {"field": {"type": "string", "default": "name"}}
+
+
+@pytest.mark.parametrize(
+    ("policies", "spec", "sent"),
+    [
+        ([policy("x/env", id="X-001", reads=ENV)], {}, {"env"}),
+        ([policy("x/env", id="X-001", reads=ENV), policy("x/ports", id="X-002", reads=PORTS)], {}, {"env", "ports"}),
+        ([policy("x/env", id="X-001", reads=ENV), policy("x/all", id="X-002")], {}, {"env", "ports", "tty"}),
+        ([policy("x/env", id="X-001", reads=ENV, parameters=FIELD)], {"parameters": {"field": "tty"}}, {"env", "tty"}),
+    ],
+    ids=["one policy", "two policies", "one that reads all", "a field named by a parameter"],
+)
+def test_the_fields_that_are_read_are_sent_and_no_others(
+    policies: Sequence[PolicyMetadata], spec: dict[str, Any], sent: set[str]
+) -> None:
+    names = [item.name for item in policies]
+    bindings = [binding(name.replace("/", "-"), name, **spec) for name in names]
+    made, scripted = engine(dict.fromkeys(names, nothing), *bindings, policies=policies)
+    obj = pod()
+    obj["spec"]["containers"] = [{"name": "main", "image": "r.io/a:v1", "env": [], "ports": [], "tty": True}]
+    decide(made, obj)
+    (document,) = scripted.documents
+    (container,) = document["subject"]["pods"][0]["containers"]
+    assert container.keys() == {"path", "role", "name", "image"} | sent
+
+
+def test_a_waivers_parameters_name_fields_too() -> None:
+    named = policy("x/field", id="X-001", reads=Reads(), parameters=FIELD)
+
+    def has_field(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        (container,) = document["subject"]["pods"][0]["containers"]
+        found = document["parameters"]["field"] in container
+        return [{"message": "it is there", "path": ""}] if found else []
+
+    made, _ = engine(
+        {"x/field": has_field},
+        binding("b", "x/field"),
+        waiver("w", ["x/field"], parameters={"field": "resources"}),
+        policies=[named],
+    )
+    assert decide(made, pod(1)).outcome is Outcome.DENIED
 
 
 def test_bindings_share_a_document_unless_they_contradict() -> None:

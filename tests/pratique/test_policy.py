@@ -14,6 +14,7 @@ import pytest
 from pratique import policy as policy_module
 from pratique.decision import Severity
 from pratique.errors import PolicyError, Problem
+from pratique.fields import Reads
 from pratique.policy import PolicyMetadata, PolicySet
 from tests.support.bundles import ALWAYS, OPA, ROOT, rego, write_bundle
 
@@ -34,6 +35,7 @@ GPU_LIMIT = """# A comment above does no harm.
 #   severity: critical
 #   subjects: [workload, resource]
 #   needs: [user, facts.registry]
+#   reads: {container: [env, resources]}
 #   parameters:
 #     max_gpus: {type: integer, minimum: 0, default: 4}
 #     teams: {type: array, items: {type: string}}
@@ -84,8 +86,9 @@ def test_everything_of_the_annotation_is_read(tmp_path: Path) -> None:
             controls={"nist-800-53-r5": ["SC-6"]},
             references=("https://example.com/gpus", "https://example.com/more"),
             file="gpu/hard-limit/hard-limit.rego",
-            line=23,
+            line=24,
             has_patches=True,
+            reads=Reads(container=frozenset({"env", "resources"})),
         )
     }
     assert loaded.policies["gpu/hard-limit"].defaults == {"max_gpus": 4}
@@ -181,12 +184,25 @@ def test_the_policies_of_this_repository_load() -> None:
         ("#   needs: []", "#   needs: [user, clock]", [
             "line 9: unknown need `clock`; use one of identity, namespace, now, object, old, user, facts.<source>"
         ]),
+        ("#   needs: []", "#   reads: [env]", [
+            "line 9: reads maps pod and container to their fields; write `reads: {container: [env]}`"
+        ]),
+        ("#   needs: []", "#   reads:", [
+            "line 9: reads maps pod and container to their fields; write `reads: {container: [env]}`"
+        ]),
+        ("#   needs: []", "#   reads: {pods: [os]}", [
+            "line 9: unknown key `custom.reads.pods`; known are container, pod"
+        ]),
+        ("#   needs: []", "#   reads:\n#     pod: [os]\n#     container: [env, volume, image]", [
+            "line 11: unknown field `volume` of a container; use one that is listed in pratique/fields.py",
+            "line 11: unknown field `image` of a container; use one that is listed in pratique/fields.py",
+        ]),
         ("#   id: TEST-001", "#   id: test-1", [
             "line 6: the id `test-1` is not like `GPU-001`; use capitals, a hyphen and three digits"
         ]),
         ("#   id: TEST-001", "#   owner: me", [
             "line 6: unknown key `custom.owner`; known are "
-            "controls, id, needs, override, parameters, remediation, severity, subjects",
+            "controls, id, needs, override, parameters, reads, remediation, severity, subjects",
             "line 5: custom.id is missing; write `id: ...`",
         ]),
         ("#   remediation: Change it.", "#   override: yes please\n#   remediation: x", [

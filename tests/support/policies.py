@@ -8,6 +8,7 @@ from typing import Any
 from pratique.configuration import Configuration, build
 from pratique.decision import Severity
 from pratique.errors import Problem
+from pratique.fields import Reads
 from pratique.policy import PolicyMetadata, PolicySet
 from pratique.waiver import ApprovalVerifier
 from pratique.yamlfile import Document
@@ -23,6 +24,7 @@ def policy(
     subjects: Iterable[str] = ("workload",),
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     severity: Severity = Severity.HIGH,
+    reads: Reads | None = None,
     has_patches: bool = False,
     override: bool = False,
 ) -> PolicyMetadata:
@@ -40,6 +42,7 @@ def policy(
         references=(),
         file=f"{name}.rego",
         line=1,
+        reads=reads,
         has_patches=has_patches,
         override=override,
     )

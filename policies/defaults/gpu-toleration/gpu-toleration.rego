@@ -12,6 +12,7 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [resources, tolerations], container: [resources]}
 #   parameters:
 #     accelerators:
 #       description: The resources whose nodes carry a taint of the same name.

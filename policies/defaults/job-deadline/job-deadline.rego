@@ -12,6 +12,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: [object]
+#   reads: {pod: [activeDeadlineSeconds]}
 #   parameters:
 #     deadline_seconds:
 #       description: How long a job may run.

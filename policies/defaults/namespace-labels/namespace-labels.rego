@@ -12,6 +12,7 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: [namespace]
+#   reads: {}
 #   parameters:
 #     inherited_labels:
 #       description: The labels that the objects of a namespace take over from it.

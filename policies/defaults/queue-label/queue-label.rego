@@ -11,6 +11,7 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: []
+#   reads: {}
 #   parameters:
 #     queue:
 #       description: The LocalQueue for jobs that do not name one.

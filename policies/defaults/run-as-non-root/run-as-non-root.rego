@@ -12,6 +12,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [securityContext], container: [securityContext]}
 #   parameters: {}
 #   remediation: >-
 #     Set securityContext.runAsNonRoot: true in the pod spec, and build the image with a USER; or false, if it must be

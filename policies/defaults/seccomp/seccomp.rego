@@ -12,6 +12,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [os, securityContext], container: [securityContext]}
 #   parameters: {}
 #   remediation: >-
 #     Set securityContext.seccompProfile.type to RuntimeDefault in the pod spec.

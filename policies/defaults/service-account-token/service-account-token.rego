@@ -12,6 +12,7 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [automountServiceAccountToken, volumes]}
 #   parameters: {}
 #   remediation: >-
 #     Set automountServiceAccountToken: false in the pod spec; or true, if the program calls the Kubernetes API.

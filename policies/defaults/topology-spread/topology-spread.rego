@@ -12,6 +12,7 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: [object]
+#   reads: {pod: [affinity, topologySpreadConstraints]}
 #   parameters:
 #     topology_key:
 #       description: The label of nodes over whose values the pods are spread.

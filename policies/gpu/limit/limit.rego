@@ -11,6 +11,7 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads: {}
 #   parameters:
 #     max_gpus:
 #       description: How many GPUs one object may use at its largest size. Parts of a GPU (MIG) count as parts.

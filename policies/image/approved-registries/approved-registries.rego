@@ -11,6 +11,7 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [restartPolicy], container: [restartPolicy]}
 #   parameters:
 #     registries:
 #       description: >-

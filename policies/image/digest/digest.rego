@@ -11,6 +11,7 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [restartPolicy], container: [restartPolicy]}
 #   parameters: {}
 #   remediation: >-
 #     Write the image as name:tag@sha256:... . Find the digest with crane digest IMAGE or docker buildx imagetools inspect

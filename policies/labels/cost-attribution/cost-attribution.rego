@@ -11,6 +11,7 @@
 #   severity: medium
 #   subjects: [workload, resource]
 #   needs: []
+#   reads: {}
 #   parameters:
 #     labels:
 #       description: >-

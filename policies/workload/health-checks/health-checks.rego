@@ -12,6 +12,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [restartPolicy], container: [ports, restartPolicy]}
 #   parameters:
 #     probes:
 #       description: The probes that every serving container must have.

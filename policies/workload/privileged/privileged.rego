@@ -13,6 +13,7 @@
 #   severity: critical
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [restartPolicy, securityContext], container: [restartPolicy, securityContext]}
 #   parameters: {}
 #   override: true
 #   remediation: >-

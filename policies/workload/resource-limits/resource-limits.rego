@@ -12,6 +12,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [resources, restartPolicy], container: [resources, restartPolicy]}
 #   parameters:
 #     resources:
 #       description: The resources that every container must limit.

@@ -1,0 +1,64 @@
+"""What a policy declares to read is all that it reads: it finds the same in a document that holds nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from evaluators.select import choose_engine, start_evaluator
+from pratique.decision import Door, Evaluation
+from pratique.engine import Engine, Request
+from pratique.evaluator import Evaluator
+from pratique.kinds import subject_of
+from pratique.policy import PolicySet
+from tests.policies.cases import REPOSITORY, Case, load_cases
+from tests.policies.conftest import ENGINES, SECONDS
+from tests.support.policies import binding, configuration
+
+Found = Mapping[str, Evaluation]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_policy_finds_the_same_in_what_it_reads_as_in_everything(engine: str, policies: PolicySet) -> None:
+    assert asyncio.run(_differences(engine, policies)) == {}
+
+
+def test_every_policy_declares_what_it_reads(policies: PolicySet) -> None:
+    assert [name for name, metadata in policies.policies.items() if metadata.reads is None] == []
+
+
+async def _differences(engine: str, policies: PolicySet) -> dict[tuple[str, str], tuple[Evaluation, Evaluation]]:
+    """By case and policy: what it found in everything and in its own fields alone, where these differ."""
+    everything = {name: replace(metadata, reads=None) for name, metadata in policies.policies.items()}
+    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
+    evaluator = await start_evaluator(choice, policies)
+    differences = {}
+    try:
+        for case in load_cases().values():
+            whole = await _found(case, replace(policies, policies=everything), evaluator)
+            for name, metadata in policies.policies.items():
+                alone = replace(policies, policies={name: metadata})
+                for policy, evaluation in (await _found(case, alone, evaluator)).items():
+                    if evaluation != whole[policy]:
+                        differences[case.id, policy] = (whole[policy], evaluation)
+    finally:
+        await evaluator.close()
+    return differences
+
+
+async def _found(case: Case, policies: PolicySet, evaluator: Evaluator) -> Found:
+    """What each policy finds in the case's object; the case's parameters are those of its own policy."""
+    bindings = [
+        binding(name.replace("/", "-"), name, parameters=case.parameters if name == case.policy else {})
+        for name in policies.policies
+    ]
+    engine = Engine(policies=policies, configuration=configuration(policies, *bindings), evaluator=evaluator)
+    decision = await engine.decide(
+        subject_of(case.object), Door.CI, request=Request(), deadline=time.monotonic() + SECONDS
+    )
+    return {evaluation.policy: evaluation for evaluation in decision.evaluations}
