@@ -126,7 +126,7 @@ def _evaluation_lines(evaluation: Evaluation) -> list[str]:
     if evaluation.reason:
         lines[0] += f", {visible(evaluation.reason)}"
     lines += [f"      at {visible(each.path) or '/'}: {visible(each.message)}" for each in evaluation.findings]
-    if evaluation.findings and evaluation.remediation:
+    if evaluation.findings and evaluation.remediation and evaluation.result is not Result.MUTATED:
         lines.append(f"      fix: {visible(evaluation.remediation)}")
     if evaluation.waiver:
         lines.append(f"      waiver {visible(evaluation.waiver)}")
