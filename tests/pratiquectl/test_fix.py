@@ -87,16 +87,18 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_the_diff_is_one_that_patch_takes_and_changes_nothing(run: Any, folder: Path) -> None:
-    file = folder / "pod.yaml"
+def test_the_diff_is_one_that_git_takes_and_changes_nothing(
+    run: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    file = Path("pod.yaml")
     file.write_text(POD)
     code, out, err = run(file)
     assert (code, file.read_text()) == (1, POD)
-    name = file.as_posix().lstrip("/")
-    assert out.startswith(f"--- a/{name}\n+++ b/{name}\n@@ ")
+    assert out.startswith("--- a/pod.yaml\n+++ b/pod.yaml\n@@ ")
     assert err.splitlines() == [
         *(
-            f"{file}:1: Pod search/notebook: {change}"
+            f"pod.yaml:1: Pod search/notebook: {change}"
             for change in (
                 "DEFAULT-001 adds /metadata/labels/cost-center",
                 "DEFAULT-001 adds /metadata/labels/team",
@@ -107,8 +109,23 @@ def test_the_diff_is_one_that_patch_takes_and_changes_nothing(run: Any, folder: 
         ),
         "1 of 1 file would be changed; `--write` does it",
     ]
-    patched = subprocess.run(["git", "apply", "-p0", "--unsafe-paths", "-"], cwd="/", input=out.replace("a/", "/", 1).replace("b/", "/", 1), text=True, check=False, capture_output=True)  # fmt: skip # noqa: E501 - one command
-    assert (patched.returncode, file.read_text()) in ((0, FIXED), (patched.returncode, POD))
+    subprocess.run(["git", "apply", "-"], input=out, text=True, check=True)
+    assert file.read_text() == FIXED
+
+
+def test_a_diff_of_a_file_without_a_last_line_end(run: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    Path("pod.yaml").write_text(POD.rstrip("\n"))
+    _, out, _ = run("pod.yaml")
+    subprocess.run(["git", "apply", "-"], input=out, text=True, check=True)
+    assert Path("pod.yaml").read_text() == FIXED
+
+
+def test_colours_on_a_terminal_only(run: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "pod.yaml").write_text(POD)
+    assert "\x1b" not in run(folder)[1]
+    monkeypatch.setattr("pratiquectl.fix.terminal_width", lambda: 80)
+    assert "\x1b[32m+  automountServiceAccountToken: false\x1b[0m\n" in run(folder)[1]
 
 
 def test_write_changes_the_file_and_then_there_is_nothing_left(run: Any, folder: Path) -> None:
