@@ -29,7 +29,7 @@ COVERAGE_FLOOR := 85
 
 check: setup ## the quick half of `test`
 	@$(MAKE) --no-print-directory lint types layers rego
-	@$(BIN)/python -m pytest -m "not e2e" --timeout 60 -q
+	@$(BIN)/python -m pytest -m "not e2e and not slow" --timeout 60 -q
 
 lint:
 	@echo "== ruff"

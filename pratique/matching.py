@@ -12,8 +12,8 @@ DEFAULT_OPERATIONS = frozenset({"CREATE", "UPDATE"})
 WORKLOAD_KIND = "workload"
 """In `match.kinds`: every kind that ends in pods."""
 
-JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers", "resize", "scale"})
-"""Subresources through which a spec can change; `status`, `log` and the like cannot change what a policy judges."""
+UNJUDGED_SUBRESOURCES = frozenset({"status"})
+"""Subresources through which no spec can change. All others are judged, those that do not exist yet included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Match:
             return no(f"kind {inputs.kind} is not among {', '.join(self.kinds)}")
         if inputs.operation not in self.operations:
             return no(f"operation {inputs.operation} is not among {', '.join(sorted(self.operations))}")
-        if inputs.operation != "CONNECT" and inputs.subresource not in JUDGED_SUBRESOURCES:
+        if inputs.operation != "CONNECT" and inputs.subresource in UNJUDGED_SUBRESOURCES:
             return no(f"subresource {inputs.subresource} cannot change what is judged")
         if inputs.being_deleted and inputs.operation == "UPDATE":
             return no("the object is being deleted")

@@ -257,7 +257,7 @@ def _asked(group: str, resource: str, operations: Iterable[str]) -> Iterator[tup
 
 
 def _updated_through(group: str, resource: str) -> tuple[str, ...]:
-    """The subresources through which what is judged can change as well (`pratique.matching.JUDGED_SUBRESOURCES`)."""
+    """The subresources through which what is judged can change as well."""
     if resource == EVERYTHING:
         return "ephemeralcontainers", "resize", "scale"
     if resource == "pods" and group in ("", EVERYTHING):

@@ -26,6 +26,8 @@ from pratique.errors import ConfigError, EvaluationError, PolicyError, Problem
 from pratique.policy import Module, PolicySet
 from tests.evaluators.bundle import DIGEST, OPA, ROOT, document, echo, policy_set, said, soon
 
+pytestmark = pytest.mark.slow
+
 RECOVERY_SECONDS = 2.0
 
 Run = Callable[[Coroutine[Any, Any, None]], None]

@@ -22,6 +22,8 @@ from tests.policies.cases import REPOSITORY
 from tests.policies.conftest import ENGINES, SECONDS
 from tests.support.policies import binding, configuration
 
+pytestmark = pytest.mark.slow
+
 _WORDS = st.sampled_from(
     ["", "x", "team", "registry.internal", "Search", 'quo"te', "back\\slash", "%s %q", "ü\u2028", "0"]
 )

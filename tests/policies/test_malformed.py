@@ -24,6 +24,8 @@ from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY
 from tests.policies.conftest import ENGINES, SECONDS
 
+pytestmark = pytest.mark.slow
+
 _MISSING = object()
 _VALUES: tuple[Any, ...] = (
     _MISSING,

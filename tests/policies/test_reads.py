@@ -20,6 +20,8 @@ from tests.policies.cases import REPOSITORY, Case, load_cases
 from tests.policies.conftest import ENGINES, SECONDS
 from tests.support.policies import binding, configuration
 
+pytestmark = pytest.mark.slow
+
 Found = Mapping[str, Evaluation]
 
 

@@ -118,8 +118,8 @@ def test_a_cluster_scoped_object_has_no_namespace_to_select() -> None:
     assert match({"namespaces": {"include": ["*-a"]}}, inputs).reason == "a cluster-scoped object is not among *-a"
 
 
-@pytest.mark.parametrize("subresource", ["", "scale", "ephemeralcontainers", "resize"])
-def test_subresources_that_change_a_spec_are_judged(subresource: str) -> None:
+@pytest.mark.parametrize("subresource", ["", "scale", "ephemeralcontainers", "resize", "one-that-comes-later"])
+def test_subresources_that_can_change_a_spec_are_judged(subresource: str) -> None:
     assert match({}, replace(INPUTS, operation="UPDATE", subresource=subresource)).applies
 
 

@@ -20,6 +20,8 @@ from pratiquectl.__main__ import main
 from tests.support import workloads
 from tests.support.processes import is_running
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

@@ -21,6 +21,8 @@ from pratiquectl.__main__ import VERBS, Subparsers, VerbModule
 from pratiquectl.options import DEFAULT_STATE
 from tests.support.decisions import decision, evaluation
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = {"/var/lib/pratique": "state", "0.0.0.0:8443": "127.0.0.1:0"}

@@ -27,6 +27,8 @@ from tests.support.policies import binding
 from tests.support.processes import Process, is_running, wait_until
 from tests.support.webhook import Webhook
 
+pytestmark = pytest.mark.slow
+
 _REVIEWS = REPOSITORY / "tests" / "fixtures" / "reviews"
 _BAD = (_REVIEWS / "pod-create-violating.json").read_bytes()
 _FAST = ("--poll-seconds", "0.1", "--shutdown-delay-seconds", "0.3")

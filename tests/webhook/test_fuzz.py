@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.webhook.serving import REVIEWS, Reply, Served, captured
+
+pytestmark = pytest.mark.slow
 
 VIOLATING = captured("pod-create-violating")
 PRIVILEGED = b'"privileged":true'
