@@ -36,6 +36,8 @@ class Result(StrEnum):
     EXEMPT = "exempt"
     ERROR = "error"
     NOT_EVALUATED = "not_evaluated"
+    MUTATED = "mutated"
+    """At the mutating door only: the object was changed; the findings say where."""
 
 
 class Enforcement(StrEnum):
@@ -65,7 +67,10 @@ _SEVERITIES = tuple(Severity)
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One RFC 6902 operation that would help the object to comply."""
+    """One operation of RFC 6902 that would help the object to comply: `add`, `replace` or `remove` at a JSON pointer.
+
+    As a policy returns it, an `add` may have parents that the object lacks; everywhere else it applies as it stands.
+    """
 
     op: str
     path: str
@@ -136,7 +141,8 @@ class Decision:
     """All evaluations of one subject at one door.
 
     `no_match` is a state of its own: nothing was bound to this subject, which is not the same as having passed.
-    `notes` are sentences that the reader needs beside the findings (a waiver that did not count, say).
+    `notes` are sentences that the reader needs beside the findings (a waiver that did not count, say). `mutating` tells
+    the record of a change from a verdict: what was changed is judged afterwards, and is another decision.
     """
 
     id: str
@@ -158,6 +164,7 @@ class Decision:
     milliseconds: float
     match_inputs: MatchInputs
     notes: tuple[str, ...] = ()
+    mutating: bool = False
 
     @property
     def no_match(self) -> bool:

@@ -35,11 +35,23 @@ from pratique.decision import (
     combine,
 )
 from pratique.document import object_document, subject_document
-from pratique.errors import EvaluationError, RuleError
+from pratique.errors import EvaluationError, InputError, PatchError, RuleError
 from pratique.evaluator import Evaluator, PolicyResult
 from pratique.facts import Fact, FactSource, Known, Unavailable, facts_document, gather_facts
 from pratique.fields import Reads, fields_named_in, union
+from pratique.kinds import subject_of
 from pratique.matching import MatchInputs
+from pratique.mutation import (
+    MAX_ROUNDS,
+    Draft,
+    Mutation,
+    Proposal,
+    UpdateScope,
+    completed,
+    endless,
+    finding_of,
+    made_by_controller,
+)
 from pratique.policy import PolicySet
 from pratique.subject import GroupVersionKind, ImageRef, Resource, Subject, Workload
 from pratique.uuid7 import uuid7
@@ -173,6 +185,7 @@ class Engine:
             # 5. waivers
             if any(evaluation.result is Result.FAIL for evaluation in evaluations):
                 evaluations, notes = await self._waive(evaluations, matched, context)
+            evaluations = _with_whole_patches(evaluations, subject)
         if unknown:
             evaluations = tuple(sorted((*evaluations, *unknown), key=lambda evaluation: evaluation.binding))
         # 6. outcome
@@ -232,6 +245,140 @@ class Engine:
             milliseconds=(time.perf_counter() - started) * 1000,
             match_inputs=inputs,
         )
+
+    async def mutate(
+        self, subject: Resource, door: Door, *, request: Request, deadline: float, all_bindings: bool = False
+    ) -> Mutation:
+        """What the bindings with `mutate: true` change of `subject`, by `deadline` as for `decide`.
+
+        With `all_bindings`, what those of all bindings would change whose policies answer: for a person to look at.
+
+        All of it or nothing: where one of them has no answer, or they contradict each other or never come to an end,
+        nothing is changed, and the decision says why; it is `undecided` where a binding says `onUndecided: deny`. What
+        a controller made is left alone, and so are the parts of an object that an UPDATE does not touch.
+
+        Each round is one round trip to the evaluator; the last one finds nothing to do.
+        """
+        started = time.perf_counter()
+        now = self._clock()
+        submitted = subject
+        inputs = self.match_inputs(subject, request)
+        if self._namespace_lookup is not None and inputs.namespace and inputs.namespace_labels is None:
+            await self._namespace_lookup(inputs.namespace, deadline)
+            inputs = self.match_inputs(subject, request)
+        scope = None
+        if request.operation == "UPDATE" and request.old is not None:
+            scope = UpdateScope.of(request.old, group=subject.gvk.group, kind=subject.gvk.kind)
+        draft = Draft.of(subject.object, scope=scope)
+        asked: dict[str, Evaluation] = {}
+        problem: PatchError | None = None
+        rounds = 0 if made_by_controller(subject.object) else MAX_ROUNDS + 1
+        for number in range(rounds):
+            context = _Context(subject, request, self.match_inputs(subject, request), {}, now, deadline)
+            proposals, evaluations = await self._proposals(context, door, all_bindings=all_bindings)
+            asked |= evaluations
+            answered = all(evaluation.result is Result.PASS for evaluation in evaluations.values())
+            if not answered and not all_bindings:
+                break
+            try:
+                following = draft.with_proposals(proposals)
+                if following.object is draft.object:
+                    draft = following
+                    break
+                if number == MAX_ROUNDS:
+                    raise endless(following.writers_since(draft))
+                draft = following
+                subject = _subject_again(draft, submitted, proposals)
+            except PatchError as error:
+                problem = error
+                break
+        for name in problem.bindings if problem else ():
+            asked[name] = replace(_enforced(asked[name]), result=Result.ERROR, reason=str(problem))
+        answered = all(evaluation.result is Result.PASS for evaluation in asked.values())
+        whole = problem is None and (answered or all_bindings)
+        changes = draft.changes if whole else ()
+        for name in {change.binding for change in changes}:
+            findings = tuple(finding_of(change) for change in changes if change.binding == name)
+            if asked[name].result is Result.PASS:
+                asked[name] = replace(asked[name], result=Result.MUTATED, findings=findings)
+        ordered = tuple(asked[name] for name in sorted(asked))
+        decision = Decision(
+            id=str(uuid7(now)),
+            time=now,
+            door=door,
+            subject=reference(submitted),
+            operation=request.operation,
+            subresource=request.subresource,
+            user=request.user,
+            groups=request.groups,
+            dry_run=request.dry_run,
+            outcome=combine(ordered),
+            evaluations=ordered,
+            bundle_digest=self.policies.digest,
+            configuration_digest=self.configuration.digest,
+            engine=self.evaluator.name,
+            engine_version=self.evaluator.version,
+            cached=False,
+            milliseconds=(time.perf_counter() - started) * 1000,
+            match_inputs=inputs,
+            notes=draft.kept,
+            mutating=True,
+        )
+        if not whole:
+            draft = Draft.of(submitted.object)
+        return Mutation(decision, draft, changes)
+
+    async def _proposals(
+        self, context: _Context, door: Door, *, all_bindings: bool
+    ) -> tuple[list[Proposal], dict[str, Evaluation]]:
+        """What the bindings want changed of the subject of `context` as it is, and by name what became of each."""
+        matched: list[Binding] = []
+        evaluations: dict[str, Evaluation] = {}
+        for binding in self.configuration.candidates(context.inputs):
+            if not binding.policy.has_patches or not (binding.mutate or all_bindings):
+                continue
+            result = binding.applies_to(context.inputs, door)
+            if result.state == "unknown":
+                evaluations[binding.name] = _enforced(
+                    _evaluation(binding, door, Result.NOT_EVALUATED, reason=result.reason)
+                )
+            elif result.state == "yes" and (raised := self._with_waivers(binding, context)) is not None:
+                matched.append(raised)
+        documents = _documents(matched)
+        if needs := frozenset(need for document in documents for need in document.needs if need.startswith(_FACTS)):
+            plan = _Plan(documents, needs, b"")
+            context = replace(context, facts=await self._gather(plan, context.subject, deadline=context.deadline))
+        asked: list[_Document] = []
+        for document in documents:
+            if reason := _missing(document, context):
+                for binding in document.bindings:
+                    evaluations[binding.name] = _enforced(_evaluation(binding, door, Result.ERROR, reason=reason))
+            else:
+                asked.append(document)
+        proposals: list[Proposal] = []
+        for document, answer in zip(asked, await self._ask(asked, context), strict=True):
+            for binding in document.bindings:
+                policy, said = binding.policy, answer[binding.policy.name]
+                if isinstance(said, EvaluationError):
+                    evaluation = _enforced(_evaluation(binding, door, Result.ERROR, reason=str(said)))
+                else:
+                    evaluation = self._passed(binding, door)
+                    proposals += [
+                        Proposal(binding.name, policy.name, policy.id, policy.override, patch)
+                        for patch in _patches(said)
+                    ]
+                evaluations[binding.name] = evaluation
+        return proposals, evaluations
+
+    def _with_waivers(self, binding: Binding, context: _Context) -> Binding | None:
+        """The binding with the parameters that a waiver raises; None where one waives its policy whole."""
+        for waiver in self.configuration.waivers:
+            covered = waiver.covers(binding.policy.name, context.inputs, images_of(context.subject))
+            if covered and not waiver.why_not(context.now):
+                if not waiver.parameters:
+                    return None
+                binding = replace(binding, parameters={**binding.parameters, **waiver.parameters})
+        return binding
 
     def match_inputs(self, subject: Subject, request: Request) -> MatchInputs:
         """What bindings are matched against."""
@@ -556,8 +703,7 @@ def _findings(result: PolicyResult) -> tuple[Finding, ...]:
     if not result.violations:
         return ()
     ordered = sorted({(violation["path"], violation["message"]) for violation in result.violations})
-    patches = [Patch(patch["op"], patch["path"], patch.get("value")) for patch in result.patches]
-    patches.sort(key=lambda patch: (patch.path, patch.op))
+    patches = _patches(result)
     taken: set[int] = set()
     findings = []
     for position, (path, message) in enumerate(ordered):
@@ -571,6 +717,45 @@ def _findings(result: PolicyResult) -> tuple[Finding, ...]:
         taken.update(mine)
         findings.append(Finding(message, path, tuple(patches[index] for index in mine)))
     return tuple(findings)
+
+
+def _patches(result: PolicyResult) -> list[Patch]:
+    """What the policy would change, in a stable order."""
+    patches = [Patch(patch["op"], patch["path"], patch.get("value")) for patch in result.patches]
+    return sorted(patches, key=lambda patch: (patch.path, patch.op, canonical_json(patch.value)))
+
+
+def _with_whole_patches(evaluations: tuple[Evaluation, ...], subject: Subject) -> tuple[Evaluation, ...]:
+    """The evaluations with patches that apply to this very object: what is kept in the cache is of all that are like
+    it, and says nothing of labels that only this one has."""
+    if not isinstance(subject, Resource) or not any(
+        finding.patches for evaluation in evaluations for finding in evaluation.findings
+    ):
+        return evaluations
+    return tuple(
+        replace(evaluation, findings=completed(subject.object, evaluation.findings)) for evaluation in evaluations
+    )
+
+
+def _enforced(evaluation: Evaluation) -> Evaluation:
+    """The evaluation of a binding that changes the object: whether what it finds denies or warns says nothing about
+    that, so `onUndecided` alone decides what becomes of it without an answer."""
+    if evaluation.on_undecided is not Enforcement.DENY:
+        return evaluation
+    return replace(evaluation, enforcement=Enforcement.DENY)
+
+
+def _subject_again(draft: Draft, submitted: Resource, proposals: Sequence[Proposal]) -> Resource:
+    """The Subject of what was changed.
+
+    Raises:
+        PatchError: it is no object that can be judged any more.
+    """
+    try:
+        return subject_of(draft.object, namespace=submitted.namespace)
+    except InputError as error:
+        names = tuple(sorted({proposal.binding for proposal in proposals}))
+        raise PatchError(f"the object cannot be read once {', '.join(names)} changed it: {error}", names) from error
 
 
 def _evaluation(

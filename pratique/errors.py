@@ -61,6 +61,17 @@ class RuleError(EvaluationError):
     """
 
 
+class PatchError(EvaluationError):
+    """What policies want changed cannot be done: they contradict each other, never come to an end, or point at nothing.
+
+    `bindings` names those that want it, where they are known.
+    """
+
+    def __init__(self, message: str, bindings: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.bindings = bindings
+
+
 class VerificationError(PratiqueError):
     """Evidence was looked at and is bad."""
 

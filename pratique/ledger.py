@@ -584,6 +584,7 @@ def record_document(decision: Decision, *, kept_findings: int | None = None) -> 
         "cached": decision.cached,
         "milliseconds": round(decision.milliseconds, 3),
         "no_match": not evaluations,
+        "mutating": decision.mutating,
         "not_passed": not_passed,
         "evaluations": evaluations,
         "notes": decision.notes,
@@ -624,6 +625,7 @@ def _bundle_json(policies: PolicySet) -> bytes:
                 "file": policy.file,
                 "line": policy.line,
                 "has_patches": policy.has_patches,
+                "override": policy.override,
             }
             for policy in policies.policies.values()
         ]
@@ -861,6 +863,7 @@ def _decision(document: Mapping[str, Any], policies: Mapping[str, PolicyMetadata
             **inputs,
         ),
         notes=tuple(document["notes"]),
+        mutating=document.get("mutating", False),  # records of before there were mutations
     )
 
 

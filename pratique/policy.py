@@ -55,6 +55,7 @@ class PolicyMetadata:
     its JSON Schema; `needs` names the parts of `input` beyond `subject` and `parameters` that the policy may read.
     `reads` names Kubernetes' own fields of pods and containers that it reads, itself or in what it calls of `lib`; None
     where it does not say, so that it is sent all.
+    With `override`, its patches may change what the author of an object wrote; without, they only add what is missing.
     """
 
     name: str
@@ -72,6 +73,7 @@ class PolicyMetadata:
     line: int
     has_patches: bool = False
     reads: Reads | None = None
+    override: bool = False
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -436,7 +438,9 @@ def _json_value(
 _ANNOTATION_KEYS = frozenset(
     {"title", "description", "scope", "related_resources", "custom", "authors", "organizations", "schemas"}
 )
-_CUSTOM_KEYS = frozenset({"id", "severity", "subjects", "needs", "reads", "parameters", "remediation", "controls"})
+_CUSTOM_KEYS = frozenset(
+    {"id", "severity", "subjects", "needs", "reads", "parameters", "remediation", "controls", "override"}
+)
 _SCHEMA_KEYS = frozenset(
     {"$comment", "additionalProperties", "allOf", "anyOf", "const", "contains", "default", "deprecated", "description"}
     | {
@@ -549,6 +553,12 @@ class _Annotation:
         parameters = self._parameters(custom.get("parameters", {}))
         remediation = self._text(custom, "remediation", "custom")
         controls = self._controls(custom.get("controls", {}))
+        has_patches = "patches" in rule_names(list(tokenize(self._module.text)))
+        override = custom.get("override", False)
+        if not isinstance(override, bool):
+            self._wrong("override is neither true nor false", "custom", "override")
+        elif override and not has_patches:
+            self._wrong("override is for policies with `patches`; write them, or remove it", "custom", "override")
         if len(self._problems) > before:
             return None
         _, area, policy = PurePosixPath("/", *PurePosixPath(self._module.path).parts[:2]).parts
@@ -566,7 +576,8 @@ class _Annotation:
             references=references,
             file=self._module.path,
             line=self._package_line,
-            has_patches="patches" in rule_names(list(tokenize(self._module.text))),
+            has_patches=has_patches,
+            override=override,
             reads=reads,
         )
 

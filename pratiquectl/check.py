@@ -124,7 +124,7 @@ async def _check(args: argparse.Namespace, policies: PolicySet, configuration: C
             policies=policies,
             configuration=configuration,
             evaluator=evaluator,
-            namespace_labels=_namespaces(found, configuration).get,
+            namespace_labels=namespaces_known(found, configuration).get,
             cache=DecisionCache(max_bytes=_CACHE_BYTES),
             clock=clock(args),
         )
@@ -140,7 +140,7 @@ async def _check(args: argparse.Namespace, policies: PolicySet, configuration: C
     )
 
 
-def _namespaces(found: Iterable[Found], configuration: Configuration) -> Mapping[str, Mapping[str, Any]]:
+def namespaces_known(found: Iterable[Found], configuration: Configuration) -> Mapping[str, Mapping[str, Any]]:
     """The labels of each namespace of the input or the configuration, with the one that the API server adds."""
     labels: dict[str, Mapping[str, Any]] = dict(configuration.namespaces)
     for item in found:
@@ -192,7 +192,7 @@ async def _judge(item: Found, engine: Engine, *, namespace: str, content: Conten
 
 
 def default_namespace(obj: Mapping[str, Any], namespace: str) -> str:
-    """`namespace` for an object that can be in one."""
+    """`namespace`, or none for an object of a kind that has none."""
     group = str(obj["apiVersion"]).rpartition("/")[0]
     return "" if (group, str(obj["kind"])) in _CLUSTER_SCOPED else namespace
 

@@ -49,14 +49,21 @@ def read_manifests(paths: Sequence[str], *, stdin: BinaryIO | None = None) -> It
         if path == STDIN:
             stream = stdin if stdin is not None else sys.stdin.buffer
             yield from _documents(_limited(stream, "stdin"), "stdin")
-        elif Path(path).is_dir():
+            continue
+        for file in manifest_files([path]):
+            yield from [file] if isinstance(file, Problem) else _read(file)
+
+
+def manifest_files(paths: Sequence[str]) -> Iterator[Path | Problem]:
+    """The files that `paths` name; for a folder, all manifests below it. Whether they can be read shows later."""
+    for path in paths:
+        if Path(path).is_dir():
             files = list(_files_below(Path(path)))
             if not files:
                 yield Problem(path, "", f"there is no manifest in this folder (no {', '.join(SUFFIXES)})")
-            for file in files:
-                yield from _read(file)
+            yield from files
         else:
-            yield from _read(Path(path))
+            yield Path(path)
 
 
 def _files_below(root: Path) -> Iterator[Path]:

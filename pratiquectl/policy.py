@@ -87,6 +87,8 @@ def _document(policy: PolicyMetadata) -> dict[str, Any]:
         "parameters": policy.parameters,
         "remediation": policy.remediation,
         "controls": policy.controls,
+        "has_patches": policy.has_patches,
+        "override": policy.override,
         "references": policy.references,
         "file": policy.file,
     }
@@ -103,6 +105,9 @@ def _text(policy: PolicyMetadata) -> str:
         f"needs       {', '.join(sorted(policy.needs)) or 'nothing beside the object'}",
         f"fix         {policy.remediation}",
     ]
+    if policy.has_patches:
+        reach = "what is missing, and what the author wrote" if policy.override else "what is missing"
+        lines.append(f"patches     {reach} (see docs/mutation.md)")
     lines += [f"control     {framework}: {', '.join(ids)}" for framework, ids in sorted(policy.controls.items())]
     lines += [f"reference   {reference}" for reference in policy.references]
     lines.append(f"file        {policy.file}")

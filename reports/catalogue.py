@@ -30,7 +30,7 @@ def _section(policy: PolicyMetadata) -> str:
     parts = [
         f"## {policy.name}",
         f"**{policy.id}: {policy.title}.** Severity {policy.severity}; judges {_listed(policy.subjects)}"
-        f"{_needs(policy)}. Rules: [{policy.file}]({policy.file})",
+        f"{_needs_and_patches(policy)}. Rules: [{policy.file}]({policy.file})",
         _flat(policy.description),
         f"**Fix:** {_flat(policy.remediation)}",
         _parameters(policy.parameters),
@@ -40,8 +40,11 @@ def _section(policy: PolicyMetadata) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _needs(policy: PolicyMetadata) -> str:
-    return f"; needs {_listed(policy.needs)}" if policy.needs else ""
+def _needs_and_patches(policy: PolicyMetadata) -> str:
+    needs = f"; needs {_listed(policy.needs)}" if policy.needs else ""
+    if not policy.has_patches:
+        return needs
+    return f"{needs}; has patches{', which may replace what the author wrote' if policy.override else ''}"
 
 
 def _parameters(parameters: Mapping[str, Mapping[str, Any]]) -> str:

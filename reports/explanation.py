@@ -45,6 +45,8 @@ def explain(decision: Decision, configuration: Configuration | None, *, unknown:
 
 
 def _why_not(binding: Binding, decision: Decision) -> str:
+    if decision.mutating and not (binding.mutate and binding.policy.has_patches):
+        return "it changes nothing"
     result = binding.applies_to(decision.match_inputs, decision.door)
     return result.reason or "it matches now, with another version of Pratique than the one that decided"
 
@@ -61,6 +63,11 @@ def because(decision: Decision) -> str:
         case Outcome.UNDECIDED:
             return f"{_names(unsettled)} could not be evaluated, and the binding refuses what it cannot judge"
         case Outcome.ALLOWED:
+            if decision.mutating:
+                changed = len(decision.with_result(Result.MUTATED))
+                return (
+                    f"{changed} of {len(decision.evaluations)} bindings changed the object; the verdict is another one"
+                )
             lenient = len(decision.with_result(Result.FAIL, Result.ERROR, Result.NOT_EVALUATED))
             rest = f"; {lenient} did not pass, which here only warns or is recorded" if lenient else ""
             return f"none of {len(decision.evaluations)} evaluations refuses it{rest}"
@@ -119,7 +126,7 @@ def _evaluation_lines(evaluation: Evaluation) -> list[str]:
     if evaluation.reason:
         lines[0] += f", {visible(evaluation.reason)}"
     lines += [f"      at {visible(each.path) or '/'}: {visible(each.message)}" for each in evaluation.findings]
-    if evaluation.findings and evaluation.remediation:
+    if evaluation.findings and evaluation.remediation and evaluation.result is not Result.MUTATED:
         lines.append(f"      fix: {visible(evaluation.remediation)}")
     if evaluation.waiver:
         lines.append(f"      waiver {visible(evaluation.waiver)}")

@@ -156,6 +156,8 @@ def reason(decision: Decision) -> str:
         if enforcement is Enforcement.DENY:
             for evaluation in _unsettled(decision):
                 return visible(evaluation.reason)
+    if changed := decision.with_result(Result.MUTATED):
+        return f"changed by {', '.join(sorted({evaluation.policy_id for evaluation in changed}))}"
     for evaluation in decision.with_result(Result.EXEMPT, Result.ERROR, Result.NOT_EVALUATED):
         return visible(evaluation.reason)
     return "no binding matches" if decision.no_match else ""

@@ -53,6 +53,7 @@ from webhook.review import (
     Review,
     answer,
     consent,
+    mutation_answer,
     read_review,
     refusal,
     request_of,
@@ -352,26 +353,50 @@ class Judge:
             del subject, request
             decision = with_evaluations(decision, own)
         # 5. record
+        if unrecorded := await self._record(decision):
+            return refusal(uid, code=500, message=unrecorded)
+        self._metrics.decided(decision)
+        return answer(uid, decision)
+
+    async def _record(self, decision: Decision) -> str:
+        """Record `decision`; why it does not count if that fails, else nothing."""
         waiting = time.perf_counter()
         try:
             await self._recorder.record(decision)
         except PratiqueError as error:
             self._metrics.rejected("not-recorded")
             log.error("decision %s on %s was not recorded, hence refused: %s", decision.id, decision.subject, error)
-            return refusal(uid, code=500, message=f"the decision could not be recorded, so it does not count: {error}")
+            return f"the decision could not be recorded, so it does not count: {error}"
         self._metrics.record_seconds.observe(time.perf_counter() - waiting)
-        self._metrics.decided(decision)
-        return answer(uid, decision)
+        return ""
 
     async def mutate(self, review: Review, deadline: float) -> bytes:
-        """The answer to `review` at the mutating door: consent without a patch, since no policy mutates yet.
+        """The answer to `review` at the mutating door: what policies change of the object, all of it or nothing.
 
-        It is no verdict, hence not recorded: the API server asks `/validate` about every object that passes here.
+        What was changed is recorded, and what could not be said; where there was nothing to do, there is nothing to
+        record: this is no verdict, and the API server asks `/validate` about every object that passes here. Only whole
+        objects are changed: what comes by a subresource is not ours to rewrite.
+
+        Raises:
+            InputError: the object cannot be read; nothing is recorded.
         """
         engine = self._live.engine
         if engine is not None and (patches := self._own.patches(review, engine)):
             return stamped(review.uid, patches)
-        return consent(review.uid)
+        if review.subresource or review.operation not in ("CREATE", "UPDATE"):
+            return consent(review.uid)
+        if engine is None:
+            self._metrics.rejected("not-ready")
+            return refusal(review.uid, code=500, message="no policies are in force yet; retry in a moment")
+        # 3. and 4. put together and decide
+        subject = subject_under_review(review, cache=self._contents)
+        mutation = await engine.mutate(subject, Door.ADMISSION, request=request_of(review), deadline=deadline)
+        reply = mutation_answer(review.uid, mutation)
+        # 5. record
+        if mutation.worth_recording and (unrecorded := await self._record(mutation.decision)):
+            return refusal(review.uid, code=500, message=unrecorded)
+        self._metrics.mutated(mutation)
+        return reply
 
     async def _decide_on_scale(self, engine: Engine, review: Review, deadline: float) -> Decision:
         """The decision on the object that is scaled, as it would be; `not_evaluated` where it cannot be looked up."""

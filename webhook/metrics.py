@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from pratique.decision import Decision
 from pratique.ledger import Ledger
 from pratique.live import Live
+from pratique.mutation import Mutation
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -44,6 +45,12 @@ class Metrics:
         )
         self._rejected = Counter(
             "pratique_rejected", "Requests that got no decision, by why", ["reason"], registry=self.registry
+        )
+        self._mutations = Counter(
+            "pratique_mutations",
+            "Objects at the mutating door: changed, unchanged, or undecided",
+            ["outcome"],
+            registry=self.registry,
         )
         self.review_seconds = Histogram(
             "pratique_review_seconds",
@@ -88,6 +95,11 @@ class Metrics:
                 if histogram is None:
                     histogram = self._policy_children[policy] = self._policy_seconds.labels(policy)
                 histogram.observe(seconds)
+
+    def mutated(self, mutation: Mutation) -> None:
+        """Count an object that came by the mutating door."""
+        outcome = "undecided" if mutation.undecided else "changed" if mutation.patches else "unchanged"
+        self._mutations.labels(outcome).inc()
 
     def rejected(self, reason: str) -> None:
         """Count a request that got no decision; `reason` is one of a few words of ours."""

@@ -17,6 +17,7 @@ from pratique.decision import Decision, Outcome, Patch, Result
 from pratique.engine import Request
 from pratique.errors import EvidenceUnavailable, InputError
 from pratique.kinds import KINDS, ContentCache, subject_of
+from pratique.mutation import Mutation
 from pratique.shape import Object, mapping_at
 from pratique.subject import Content, Gpus, GroupVersionKind, Resource, Workload
 from reports.text import denial, warnings
@@ -350,13 +351,28 @@ def answer(uid: str, decision: Decision) -> bytes:
     return _envelope(response)
 
 
-def consent(uid: str, patches: Sequence[Patch] = ()) -> bytes:
-    """The AdmissionReview that allows the review `uid` at the mutating door, changed by `patches` if there are any.
+def consent(uid: str) -> bytes:
+    """The AdmissionReview that allows the review `uid` at the mutating door, where nothing is to be changed."""
+    return _envelope({"uid": uid, "allowed": True})
+
+
+def mutation_answer(uid: str, mutation: Mutation) -> bytes:
+    """The AdmissionReview that answers the review `uid` at the mutating door with what `mutation` came to.
 
     `patch` and `patchType` go together, and neither stands there for nothing (AdmissionResponse).
+
+    Raises:
+        PatchError: the object has no place for the annotation that says what was changed.
     """
+    if mutation.undecided:
+        return answer(uid, mutation.decision)
     response: dict[str, Any] = {"uid": uid, "allowed": True}
-    if patches:
+    if mutation.worth_recording:
+        ids = sorted({change.policy_id for change in mutation.changes})
+        response["auditAnnotations"] = {"decision-id": mutation.decision.id, "mutated-by": _joined(ids)}
+    if told := warnings(mutation.decision):
+        response["warnings"] = told
+    if patches := mutation.annotated_patches:
         operations = [_operation(patch) for patch in patches]
         response["patchType"] = "JSONPatch"
         response["patch"] = b64encode(compact_json(operations)).decode()
@@ -409,7 +425,11 @@ def _status(code: int, reason: str, message: str) -> dict[str, Any]:
 
 def _policy_ids(decision: Decision) -> str:
     """The ids of all policies that were asked, in order, cut to the length of an annotation."""
-    ids = ",".join(sorted({evaluation.policy_id for evaluation in decision.evaluations}))
+    return _joined(sorted({evaluation.policy_id for evaluation in decision.evaluations}))
+
+
+def _joined(policy_ids: Sequence[str]) -> str:
+    ids = ",".join(policy_ids)
     if len(ids) <= MAX_ANNOTATION_LENGTH:
         return ids
     return f"{ids[: MAX_ANNOTATION_LENGTH - 4].rpartition(',')[0]},..."

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pratique.decision import Patch
 from pratique.errors import Problem
-from pratique.pointer import pointer, tokens_of
+from pratique.patches import apply
+from pratique.pointer import pointer
 from pratique.yamlfile import load_documents
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -20,7 +21,8 @@ _KEYS = frozenset({"parameters", "namespace_labels", "object", "findings", "patc
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`findings` are (path, message) in order; `patches` are JSON Patch operations, in order of path."""
+    """`findings` are (path, message) in order; `patches` are JSON Patch operations (RFC 6902), in order of path, which
+    make the object comply as they stand."""
 
     policy: str
     verdict: Literal["allow", "deny"]
@@ -44,10 +46,7 @@ def load_cases() -> dict[str, Case]:
 
 def patched(case: Case) -> Case:
     """The case with its patches applied to its object."""
-    document = copy.deepcopy(case.object)
-    for patch in case.patches:
-        _apply(document, patch)
-    return dataclasses.replace(case, object=document)
+    return dataclasses.replace(case, object=apply(case.object, [Patch(**patch) for patch in case.patches]))
 
 
 def load_one(file: Path) -> Any:
@@ -75,21 +74,6 @@ def _load(file: Path) -> Case:
         findings=tuple(sorted((finding["path"], finding["message"]) for finding in value.get("findings", ()))),
         patches=tuple(sorted(value.get("patches", ()), key=lambda patch: str(patch["path"]))),
     )
-
-
-def _apply(document: Any, patch: dict[str, Any]) -> None:
-    """One operation of RFC 6902 as the policies use it: objects on the way to what is added are made."""
-    *parents, last = tokens_of(patch["path"])
-    for token in parents:
-        if patch["op"] == "add" and isinstance(document, dict) and document.get(token) is None:
-            document[token] = {}
-        document = document[int(token)] if isinstance(document, list) else document[token]
-    if patch["op"] != "add" and last not in document:
-        raise ValueError(f"changes what is not there: {patch}")
-    if patch["op"] == "remove":
-        del document[last]
-    else:
-        document[last] = patch["value"]
 
 
 def differences(one: Any, other: Any, *path: str | int) -> list[str]:

@@ -22,6 +22,19 @@ _EVERY_OWNER = (*_EVERY_ROLE, ": the pod sets ")
 _NO_LIST_NO_OBJECT = ("required is a list", "required is an object")
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "defaults/gpu-toleration": ("asks for nvidia.com/gpu", "asks for amd.com/gpu", ":NoExecute"),
+    "defaults/job-deadline": ("/spec/activeDeadlineSeconds", "/spec/jobTemplate/spec/activeDeadlineSeconds"),
+    "defaults/namespace-labels": (
+        "/metadata/labels/cost-center",
+        "/metadata/labels/data-classification",
+        "/metadata/labels/team",
+        "/spec/template/metadata/labels/cost-center",
+    ),
+    "defaults/queue-label": ("/metadata/labels/kueue.x-k8s.io~1queue-name",),
+    "defaults/run-as-non-root": ("/spec/securityContext/runAsNonRoot",),
+    "defaults/seccomp": ("/spec/securityContext/seccompProfile", "/spec/template/spec/securityContext/seccompProfile"),
+    "defaults/service-account-token": ("/spec/template/spec/automountServiceAccountToken",),
+    "defaults/topology-spread": ("/spec/template/spec/topologySpreadConstraints",),
     "gpu/approved-types": ("asks for", '"nvidia.com/gpu.product"', "/nodeSelector/", "/affinity/"),
     "gpu/limit": ("nvidia.com/gpu", "amd.com/gpu", "gpu.intel.com/", "nvidia.com/mig-"),
     "gpu/mig": ("one slice for each container", "one kind of the two", "the MIG profile"),

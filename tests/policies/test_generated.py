@@ -121,7 +121,14 @@ class _Both:
             bound = configuration(
                 policies, *(binding(policy.replace("/", "-"), policy) for policy in policies.policies)
             )
-            self.engines.append(Engine(policies=policies, configuration=bound, evaluator=evaluator))
+            self.engines.append(
+                Engine(
+                    policies=policies,
+                    configuration=bound,
+                    evaluator=evaluator,
+                    namespace_labels=lambda namespace: {"team": "search", "cost-center": "cc-4711"},
+                )
+            )
 
     def decide(self, obj: dict[str, Any]) -> list[Decision]:
         subject = subject_of(obj)

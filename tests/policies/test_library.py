@@ -30,12 +30,22 @@ def test_the_baseline_binds_each_of_its_policies_once(policies: PolicySet) -> No
         ("workload/privileged", Enforcement.DENY),
         ("workload/resource-limits", Enforcement.DENY),
     ]
+    assert not any(binding.mutate for binding in bindings)
 
 
 def test_every_policy_is_in_some_ready_made_set_of_bindings(policies: PolicySet) -> None:
     folders = [POLICIES / "bindings", *sorted((POLICIES / "levels").iterdir())]
     bound = {binding.policy.name for folder in folders for binding in load_configuration(folder, policies).bindings}
     assert bound == policies.policies.keys()
+
+
+def test_the_defaults_are_bound_once_each_and_are_all_off(policies: PolicySet) -> None:
+    bindings = load_configuration(POLICIES / "bindings" / "defaults", policies).bindings
+    assert {binding.policy.name for binding in bindings} == {
+        name for name in policies.policies if name.startswith("defaults/")
+    }
+    assert all(binding.mutate and set(binding.enforcement.values()) == {Enforcement.OFF} for binding in bindings)
+    assert len({binding.policy.name for binding in bindings}) == len(bindings)
 
 
 def test_the_catalogue_is_up_to_date(policies: PolicySet) -> None:

@@ -353,7 +353,9 @@ def test_findings_are_in_a_stable_order_with_the_patch_that_belongs_to_each() ->
         {"op": "remove", "path": "/spec/containers/0/y"},
     ]
     made, _ = engine({}, binding("gpus", "gpu/limit"), evaluator=Patching(violations, patches))
-    assert decide(made, pod(1)).evaluations[0].findings == (
+    obj = pod(1)
+    obj["spec"]["containers"] = [{"name": "a", "image": "a", "y": 1}, {"name": "b", "image": "b", "x": 2}]
+    assert decide(made, obj).evaluations[0].findings == (
         Finding("a", "/spec/containers/0", (Patch("remove", "/spec/containers/0/y"),)),
         Finding("b", "/spec/containers/1", (Patch("replace", "/spec/containers/1/x", 1),)),
     )
@@ -362,9 +364,37 @@ def test_findings_are_in_a_stable_order_with_the_patch_that_belongs_to_each() ->
 def test_no_patch_is_lost() -> None:
     patches: list[dict[str, Any]] = [{"op": "add", "path": "/metadata/labels", "value": {}}]
     made, _ = engine({}, binding("gpus", "gpu/limit"), evaluator=Patching([{"message": "a", "path": "/spec"}], patches))
-    assert decide(made, pod(1)).evaluations[0].findings == (
+    bare = pod(1)
+    del bare["metadata"]["labels"]
+    assert decide(made, bare).evaluations[0].findings == (
         Finding("a", "/spec", (Patch("add", "/metadata/labels", {}),)),
     )
+
+
+def test_the_patches_of_findings_apply_one_after_the_other() -> None:
+    """A person can use them as they stand: the first makes the parent, and what is there already is left out."""
+    violations = [{"message": "a", "path": "/metadata/labels/a"}, {"message": "b", "path": "/metadata/labels/b"}]
+    patches: list[dict[str, Any]] = [
+        {"op": "add", "path": "/metadata/labels/a", "value": "1"},
+        {"op": "add", "path": "/metadata/labels/b", "value": "2"},
+    ]
+    made, _ = engine({}, binding("gpus", "gpu/limit"), evaluator=Patching(violations, patches))
+    bare = pod(1)
+    del bare["metadata"]["labels"]
+    assert [finding.patches for finding in decide(made, bare).evaluations[0].findings] == [
+        (Patch("add", "/metadata/labels", {"a": "1"}),),
+        (Patch("add", "/metadata/labels/b", "2"),),
+    ]
+    assert [finding.patches for finding in decide(made, pod(1, a="1")).evaluations[0].findings] == [
+        (),
+        (Patch("add", "/metadata/labels/b", "2"),),
+    ]
+
+
+def test_a_patch_that_cannot_be_applied_is_not_shown() -> None:
+    patches: list[dict[str, Any]] = [{"op": "replace", "path": "/spec/nothing/here", "value": 1}]
+    made, _ = engine({}, binding("gpus", "gpu/limit"), evaluator=Patching([{"message": "a", "path": "/spec"}], patches))
+    assert decide(made, pod(1)).evaluations[0].findings == (Finding("a", "/spec"),)
 
 
 # --- cache

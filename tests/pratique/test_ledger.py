@@ -113,7 +113,7 @@ def test_record_has_the_documented_fields(tmp_path: Path) -> None:
     assert list(document) == [
         "id", "time", "door", "outcome", "subject", "operation", "subresource", "user", "groups", "dry_run",
         "bundle_digest", "configuration_digest", "engine", "engine_version", "cached", "milliseconds", "no_match",
-        "not_passed", "evaluations", "notes", "match_inputs",
+        "mutating", "not_passed", "evaluations", "notes", "match_inputs",
     ]  # fmt: skip
     assert document["time"] == "2026-11-21T18:00:00.123Z"
     assert document["not_passed"] == ["gpu/limit", "GPU-001"]

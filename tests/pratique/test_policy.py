@@ -202,8 +202,14 @@ def test_the_policies_of_this_repository_load() -> None:
         ]),
         ("#   id: TEST-001", "#   owner: me", [
             "line 6: unknown key `custom.owner`; known are "
-            "controls, id, needs, parameters, reads, remediation, severity, subjects",
+            "controls, id, needs, override, parameters, reads, remediation, severity, subjects",
             "line 5: custom.id is missing; write `id: ...`",
+        ]),
+        ("#   remediation: Change it.", "#   override: yes please\n#   remediation: x", [
+            "line 10: override is neither true nor false"
+        ]),
+        ("#   remediation: Change it.", "#   override: true\n#   remediation: x", [
+            "line 10: override is for policies with `patches`; write them, or remove it"
         ]),
         ("#   remediation: Change it.", "#   controls: [SC-6]\n#   remediation: x", [
             "line 10: controls maps each framework to its controls; write `nist-800-53-r5: [SC-6]`"

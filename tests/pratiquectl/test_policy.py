@@ -44,9 +44,9 @@ def test_show_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_unknown_policy_lists_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "show", "gpu/limits", "--policies", POLICIES]) == 2
-    complaint = capsys.readouterr().err
-    assert "there is no policy 'gpu/limits' in this bundle; it has: " in complaint
-    assert "GPU-001 (gpu/limit)" in complaint
+    said = capsys.readouterr().err
+    assert "there is no policy 'gpu/limits' in this bundle; it has: " in said
+    assert "GPU-001 (gpu/limit)" in said
 
 
 def test_without_policies_it_says_what_to_name(

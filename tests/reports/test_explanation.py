@@ -6,7 +6,8 @@ import pytest
 
 from pratique.decision import Decision, Enforcement, Result
 from reports.explanation import because, explain, text
-from tests.support.decisions import decision, evaluation
+from reports.text import reason
+from tests.support.decisions import decision, evaluation, finding
 from tests.support.policies import binding, configuration, policy, policy_set
 
 ERROR = evaluation(result=Result.ERROR, reason="no answer in time", binding="slow")
@@ -57,3 +58,20 @@ def test_binding_that_matches_now_but_was_not_evaluated_is_said() -> None:
     unmatched = explain(decision(), bound).unmatched
     assert unmatched is not None
     assert unmatched[0].reason == "it matches now, with another version of Pratique than the one that decided"
+
+
+def test_a_change_is_explained_as_one() -> None:
+    changed = evaluation("DEFAULT-003", result=Result.MUTATED, findings=(finding("was set to true", "/spec/x"),))
+    made = decision(changed, evaluation("DEFAULT-001", binding="other", result=Result.PASS), mutating=True)
+    assert because(made) == "1 of 2 bindings changed the object; the verdict is another one"
+    shown = text(explain(made, None, unknown="not asked"))
+    assert "at /spec/x: was set to true" in shown
+    assert "fix:" not in shown
+    assert reason(made) == "changed by DEFAULT-003"
+
+
+def test_what_does_not_mutate_has_no_part_in_a_change() -> None:
+    policies = policy_set(policy("gpu/limit", id="GPU-001"))
+    config = configuration(policies, binding("gpus", "gpu/limit"))
+    (unmatched,) = explain(decision(mutating=True), config).unmatched or ()
+    assert (unmatched.binding, unmatched.reason) == ("gpus", "it changes nothing")

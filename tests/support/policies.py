@@ -25,6 +25,8 @@ def policy(
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     severity: Severity = Severity.HIGH,
     reads: Reads | None = None,
+    has_patches: bool = False,
+    override: bool = False,
 ) -> PolicyMetadata:
     return PolicyMetadata(
         name=name,
@@ -41,6 +43,8 @@ def policy(
         file=f"{name}.rego",
         line=1,
         reads=reads,
+        has_patches=has_patches,
+        override=override,
     )
 
 

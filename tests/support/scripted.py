@@ -12,7 +12,7 @@ from pratique.policy import PolicySet
 from tests.support.policies import BUNDLE
 
 Rule = Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
-"""The violations of one policy for one input document; may raise an EvaluationError."""
+"""The violations (or patches) of one policy for one input document; may raise an EvaluationError."""
 
 
 class ScriptedEvaluator:
@@ -22,8 +22,11 @@ class ScriptedEvaluator:
     version = "1"
     restarts = 0
 
-    def __init__(self, rules: Mapping[str, Rule], *, bundle_digest: str = BUNDLE) -> None:
+    def __init__(
+        self, rules: Mapping[str, Rule], *, patches: Mapping[str, Rule] | None = None, bundle_digest: str = BUNDLE
+    ) -> None:
         self.rules = rules
+        self.patches = patches or {}
         self.bundle_digest = bundle_digest
         self.documents: list[dict[str, Any]] = []
 
@@ -35,7 +38,13 @@ class ScriptedEvaluator:
         for body in documents:
             document = json.loads(body)
             self.documents.append(document)
-            by_policy = {name: PolicyResult(self.rules[name](document)) for name in document["policies"]}
+            by_policy = {
+                name: PolicyResult(
+                    self.rules[name](document) if name in self.rules else [],
+                    self.patches[name](document) if name in self.patches else [],
+                )
+                for name in document["policies"]
+            }
             answers.append(Results(self.bundle_digest, by_policy))
         return answers
 

@@ -111,9 +111,9 @@ def live_with(engine: Engine | None) -> Live:
     return live
 
 
-def engine_of(evaluator: Evaluator, **spec: Any) -> Engine:
+def engine_of(evaluator: Evaluator, *, has_patches: bool = False, **spec: Any) -> Engine:
     """An engine with one binding of one policy, `gpu/limit`."""
-    policies = policy_set(policy("gpu/limit", id="GPU-001"))
+    policies = policy_set(policy("gpu/limit", id="GPU-001", has_patches=has_patches))
     return Engine(
         policies=policies,
         configuration=configuration(policies, binding("gpu-limit", "gpu/limit", **spec)),

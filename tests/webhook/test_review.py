@@ -15,6 +15,7 @@ import pytest
 from pratique.decision import Enforcement, Patch, Result
 from pratique.errors import EvidenceUnavailable, InputError
 from pratique.kinds import ContentCache
+from pratique.mutation import Draft, Mutation, Proposal
 from pratique.subject import GroupVersionKind, Resource, Workload
 from tests.support import workloads
 from tests.support.builders import UID, encoded, review, scale_review
@@ -27,6 +28,7 @@ from webhook.review import (
     Review,
     answer,
     consent,
+    mutation_answer,
     read_review,
     refusal,
     request_of,
@@ -412,10 +414,39 @@ def test_golden_consent() -> None:
 
 
 def test_golden_patch() -> None:
-    response = json.loads(consent("u", [Patch("add", "/a", 1), Patch("remove", "/b")]))["response"]
+    proposals = [
+        Proposal("b", "test/b", "TEST-002", True, Patch("remove", "/spec/b")),
+        Proposal("a", "test/a", "TEST-001", False, Patch("add", "/spec/a/b~1c", 1)),
+    ]
+    draft = Draft.of({"metadata": {"name": "x"}, "spec": {"b": 1}}).with_proposals(proposals)
+    made = decision(evaluation(result=Result.MUTATED))
+    response = json.loads(mutation_answer("u", Mutation(made, draft, draft.changes)))["response"]
     patch = base64.b64decode(response.pop("patch"))
-    assert response == {"uid": "u", "allowed": True, "patchType": "JSONPatch"}
-    assert json.loads(patch) == [{"op": "add", "path": "/a", "value": 1}, {"op": "remove", "path": "/b"}]
+    assert response == {
+        "uid": "u",
+        "allowed": True,
+        "patchType": "JSONPatch",
+        "auditAnnotations": {"decision-id": made.id, "mutated-by": "TEST-001,TEST-002"},
+    }
+    annotation = '{"TEST-001":["/spec/a/b~1c"],"TEST-002":["/spec/b"]}'
+    assert json.loads(patch) == [
+        {"op": "add", "path": "/metadata/annotations", "value": {"pratique.dev/mutated": annotation}},
+        {"op": "add", "path": "/spec/a", "value": {"b/c": 1}},
+        {"op": "remove", "path": "/spec/b"},
+    ]
+
+
+def test_golden_mutation_of_nothing() -> None:
+    draft = Draft.of({"metadata": {"name": "x"}})
+    unchanged = Mutation(decision(evaluation(result=Result.PASS)), draft, ())
+    assert json.loads(mutation_answer("u", unchanged)) == envelope({"uid": "u", "allowed": True})
+
+
+def test_golden_mutation_undecided() -> None:
+    made = decision(evaluation(result=Result.ERROR, reason="the engine is down"))
+    undecided = Mutation(made, Draft.of({"metadata": {"name": "x"}}), ())
+    assert mutation_answer("u", undecided) == answer("u", made)
+    assert json.loads(answer("u", made))["response"]["status"]["code"] == 500
 
 
 def test_golden_refusal() -> None:

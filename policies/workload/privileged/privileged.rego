@@ -15,6 +15,7 @@
 #   needs: []
 #   reads: {pod: [restartPolicy, securityContext], container: [restartPolicy, securityContext]}
 #   parameters: {}
+#   override: true
 #   remediation: >-
 #     Remove securityContext.privileged from the container. If a program fails without it, add the one capability that it
 #     needs under securityContext.capabilities.add instead. For GPUs ask for nvidia.com/gpu under resources.limits.
