@@ -43,6 +43,7 @@ from pratiquectl.logging_json import log_json_lines
 from pratiquectl.options import tools_cache
 from webhook.app import Webhook, create_app
 from webhook.cluster import ApiServer, NamespaceLabelCache, ParentLookup, connect
+from webhook.connection import ReviewConnection
 from webhook.limits import Limits
 from webhook.metrics import Metrics
 from webhook.tls import ServingCertificate, TlsFiles
@@ -296,7 +297,7 @@ def _uvicorn_config(app: Webhook, settings: Settings, certificate: ServingCertif
 
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=ReviewConnection,
         ws="none",
         lifespan="off",
         log_config=None,
