@@ -1,6 +1,14 @@
 """The embedded engine: regopy (rego-cpp) in a pool of worker processes. Needs no binary.
 
 A worker that crashes, hangs or answers rubbish costs the request in flight an EvaluationError and is replaced at once.
+More requests than the workers can serve cost no worker: what would wait for too long is refused at once, and what is
+answered too late is thrown away.
+
+Whether a worker hangs is told from what the kernel says of its process, not from the clock: on an overloaded machine a
+worker may wait for the processor for longer than any document takes, and to replace it then would make things worse. A
+process that holds a document is either running, or ready to run, or waits for the disk; one that is in none of these
+states and uses no processor time, look after look, is stopped or waits for what will not come. Where the kernel does
+not tell (there is no /proc), a hang ends at the deadline of the request.
 """
 
 from __future__ import annotations
@@ -16,6 +24,7 @@ import struct
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +47,21 @@ BACK_OFF_SECONDS = (0.0, 0.05, 0.2, 0.5, 1.0)
 """Waits between attempts to replace a worker that dies at start-up; service must be back 2 s after it can start."""
 MAX_QUERIES = 50_000
 """After so many documents a worker is replaced: bounds what a slow leak in regopy can cost."""
+DOCUMENT_SECONDS = 1.0
+"""What a worker may take for a document at least, also if less is left until the deadline: protects a healthy worker
+from being killed for a request that came to it late. A document takes 7 ms."""
+WATCH_SECONDS = 0.1
+"""Between two looks at the workers."""
+HANG_LOOKS = 4
+"""After so many looks in a row that find a worker with a document standing still, it hangs. Looks are counted, not
+seconds: between two of them the event loop has read what had come, however late it was itself."""
+QUEUE_SHARE = 1 / 3
+"""The part of its time that a request may wait for a worker. The rest is for what we do not see: on an overloaded
+machine an API server was measured to spend 1 to 3 s of its 5 s on connecting, sending and reading our answer."""
+_PACE_WEIGHT = 0.1
+"""Of a document that took longer than was expected; one that took less sets the pace. So the pace is the best of late,
+and what is refused for it would have waited in vain: in the peak of a burst, when answers wait for the event loop, a
+document seems to take ten times as long as a moment later."""
 
 
 class RegopyEvaluator:
@@ -55,6 +79,9 @@ class RegopyEvaluator:
         self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._all: set[_Worker] = set()
         self._keepers: list[asyncio.Task[None]] = []
+        self._late: set[asyncio.Task[None]] = set()
+        self._waiting = 0
+        self._pace_seconds = 0.0
         self._in_flight = 0
         self._quiet = asyncio.Event()
         self._closed = False
@@ -76,19 +103,23 @@ class RegopyEvaluator:
                 await self.close()
                 raise failure
         self._keepers = [asyncio.create_task(self._keep(worker)) for worker in done if isinstance(worker, _Worker)]
+        self._keepers.append(asyncio.create_task(self._watch()))
 
     async def evaluate(self, documents: Sequence[bytes], *, deadline: float) -> Sequence[Results]:
         """See `Evaluator.evaluate`. One worker answers all documents, one after the other.
 
         Raises:
             RuleError: regopy answered with an error, or cannot be given the document.
-            EvaluationError: no worker became free in time, or the worker crashed, hung or answered rubbish.
+            EvaluationError: no worker became free in time or can be expected to, or the worker crashed, hung or
+                answered rubbish.
         """
         asked = [_policies_asked(document) for document in documents]
         answers = []
-        async with self._worker(deadline) as worker:
+        async with self._worker(deadline, len(documents)) as worker:
             for document in documents:
+                before = time.monotonic()
                 answers.append(await worker.ask(document, deadline))
+                self._measure(time.monotonic() - before)
         return [_results(body, policies, self._digest) for body, policies in zip(answers, asked, strict=True)]
 
     async def close(self) -> None:
@@ -97,9 +128,10 @@ class RegopyEvaluator:
         while self._in_flight:
             self._quiet.clear()
             await self._quiet.wait()
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        tasks = (*self._keepers, *self._late)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(worker.stop() for worker in list(self._all)))
         self._all.clear()
 
@@ -109,31 +141,70 @@ class RegopyEvaluator:
         return frozenset(worker.pid for worker in self._all if worker.alive)
 
     @contextlib.asynccontextmanager
-    async def _worker(self, deadline: float) -> AsyncIterator[_Worker]:
-        """A free worker, handed back afterwards unless it died or was stopped in mid-answer."""
+    async def _worker(self, deadline: float, documents: int) -> AsyncIterator[_Worker]:
+        """A free worker for so many documents, handed back afterwards unless it died."""
         if self._closed or not self._keepers:
             raise EvaluationError("regopy: the engine is not running")
         self._in_flight += 1
         try:
-            try:
-                async with asyncio.timeout(deadline - time.monotonic()):
-                    worker = await self._idle.get()
-                    while not worker.alive:
-                        worker = await self._idle.get()
-            except TimeoutError:
-                raise EvaluationError("regopy: no worker became free before the deadline") from None
+            worker = await self._free_worker(deadline, documents)
             try:
                 yield worker
             finally:
-                if worker.alive:
-                    if worker.queries < self._max_queries:
-                        self._idle.put_nowait(worker)
-                    else:
-                        worker.retire()
+                self._hand_back(worker)
         finally:
             self._in_flight -= 1
             if not self._in_flight:
                 self._quiet.set()
+
+    async def _free_worker(self, deadline: float, documents: int) -> _Worker:
+        """Raises: EvaluationError, at once where no worker can be expected to become free in time."""
+        seconds = deadline - time.monotonic()
+        expected = self._waiting * self._pace_seconds / self._size
+        if expected >= seconds:
+            raise EvaluationError(
+                f"regopy is overloaded: {self._waiting} documents wait before this one, which takes about "
+                f"{expected:.1f} s, and it has {max(0.0, seconds):.1f} s; retry"
+            )
+        self._waiting += documents
+        try:
+            async with asyncio.timeout(seconds * QUEUE_SHARE):
+                worker = await self._idle.get()
+                while not worker.alive:
+                    worker = await self._idle.get()
+        except TimeoutError:
+            raise EvaluationError("regopy: no worker became free in time; retry") from None
+        finally:
+            self._waiting -= documents
+        return worker
+
+    def _measure(self, seconds: float) -> None:
+        """Take into account how long a document took."""
+        pace = self._pace_seconds
+        self._pace_seconds = min(seconds, pace + _PACE_WEIGHT * (seconds - pace)) if pace else seconds
+
+    def _hand_back(self, worker: _Worker) -> None:
+        if not worker.alive:
+            return
+        if worker.evaluates:
+            late = asyncio.create_task(self._hand_back_late(worker))
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
+        elif worker.queries < self._max_queries:
+            self._idle.put_nowait(worker)
+        else:
+            worker.retire()
+
+    async def _hand_back_late(self, worker: _Worker) -> None:
+        await worker.finish()
+        self._hand_back(worker)
+
+    async def _watch(self) -> None:
+        """Kill the workers that hang, for as long as this task runs."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            for worker in tuple(self._all):
+                worker.look()
 
     async def _keep(self, worker: _Worker) -> None:
         """Replace a worker whenever it ends, for as long as this task runs."""
@@ -167,6 +238,7 @@ class RegopyEvaluator:
             self._all.discard(worker)
             raise
         worker.queries = 0
+        worker.serves = True
         self._idle.put_nowait(worker)
         return worker
 
@@ -180,8 +252,17 @@ class _Worker:
         self._process = process
         self._to, self._from = process.stdin, process.stdout
         self._usable = True
+        self._killed_because = ""
+        self._answer_bytes: int | None = None  # of the answer whose head has been read
+        self._limit = 0.0
+        self._last_look: _Look | None = None
+        self._looks_alike = 0
+        self.serves = False
+        """Whether it has been given to requests: a worker that starts may wait for slow disks, and is not watched."""
         self.retired = False
         self.queries = 0
+        self.evaluates = False
+        """Whether it owes the answer to a document, be it one that nobody waits for any more."""
 
     @classmethod
     async def spawn(cls) -> _Worker:
@@ -203,42 +284,77 @@ class _Worker:
 
     @property
     def alive(self) -> bool:
-        return self._usable and self._process.returncode is None
+        return self._usable and self._process.returncode is None and not self._to.is_closing()
 
     async def ask(self, body: bytes, deadline: float) -> bytes:
-        """The answer to one frame; a worker that does not give a whole one in time is killed, and never asked again.
+        """The answer to one frame. Where it does not come in time, `finish` must be called before the next is asked.
 
         Raises:
             RuleError: the worker answered that the document cannot be evaluated; it goes on.
-            EvaluationError: there is no whole answer.
+            EvaluationError: there is no whole answer; a worker that died or answered rubbish is never asked again.
         """
         if len(body) > MAX_FRAME_BYTES:
             raise EvaluationError(f"regopy: a document of {len(body)} bytes is too large")
+        now = time.monotonic()
         self.queries += 1
-        whole = False
+        self.evaluates = True
+        self._limit = max(deadline, now + DOCUMENT_SECONDS)
         try:
-            async with asyncio.timeout(deadline - time.monotonic()):
+            async with asyncio.timeout(deadline - now):
                 self._to.write(struct.pack(">I", len(body)) + body)
-                await self._to.drain()
-                (length,) = struct.unpack(">I", await self._from.readexactly(4))
-                if not 0 < length <= MAX_FRAME_BYTES:
-                    raise EvaluationError("regopy: a worker's answer is malformed")
-                answer = await self._from.readexactly(length)
-            whole = True
+                answer = await self._read_answer()
         except TimeoutError:
-            raise EvaluationError("regopy: a worker did not answer before the deadline, and was killed") from None
-        except (OSError, asyncio.IncompleteReadError) as error:
-            raise EvaluationError("regopy: a worker died while it evaluated") from error
-        finally:
-            if not whole:
-                self.kill()
+            raise EvaluationError("regopy: a worker did not answer before the deadline") from None
         if answer[:1] != ANSWERED:
             raise RuleError(f"regopy: {answer[1:].decode(errors='replace')}")
         return answer[1:]
 
-    def kill(self) -> None:
-        """End the process now. What it was asked stays unanswered."""
+    async def finish(self) -> None:
+        """Throw away the answer that comes too late; kill a worker that does not give it within the document's limit.
+
+        The limit is the deadline of the request, but `DOCUMENT_SECONDS` at least.
+        """
+        try:
+            async with asyncio.timeout(self._limit - time.monotonic()):
+                await self._read_answer()
+        except TimeoutError:
+            self.kill("a worker took too long for a document, and was killed")
+        except EvaluationError:
+            pass  # it is dead, and will be replaced
+
+    async def _read_answer(self) -> bytes:
+        """The frame that is owed; where this is cancelled, the next call goes on with the same frame.
+
+        Raises:
+            EvaluationError: the worker died or answered rubbish, and is dead now.
+        """
+        try:
+            if self._answer_bytes is None:
+                (self._answer_bytes,) = struct.unpack(">I", await self._from.readexactly(4))
+            if not 0 < self._answer_bytes <= MAX_FRAME_BYTES:
+                raise EvaluationError("regopy: a worker's answer is malformed")
+            answer = await self._from.readexactly(self._answer_bytes)
+        except (OSError, EOFError, EvaluationError) as error:
+            self.kill("a worker died while it evaluated")
+            if isinstance(error, EvaluationError):
+                raise
+            raise EvaluationError(f"regopy: {self._killed_because}") from error
+        self._answer_bytes = None
+        self.evaluates = False
+        return answer
+
+    def look(self) -> None:
+        """Kill the process if it has stood still with a document for `HANG_LOOKS` looks in a row."""
+        look = _Look.at(self.pid, self.queries) if self.serves and self.evaluates and self.alive else None
+        self._looks_alike = self._looks_alike + 1 if look is not None and look == self._last_look else 0
+        self._last_look = look
+        if self._looks_alike >= HANG_LOOKS:
+            self.kill("a worker stood still while it evaluated, and was killed")
+
+    def kill(self, reason: str = "") -> None:
+        """End the process now. What it was asked stays unanswered, for `reason`; the first one given counts."""
         self._usable = False
+        self._killed_because = self._killed_because or reason
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
@@ -254,7 +370,9 @@ class _Worker:
         self._to.close()
 
     async def stop(self) -> None:
-        """Close stdin, on which the process ends; kill it if it does not."""
+        """Close stdin, on which the process ends; kill it if it does not, or still evaluates for nobody."""
+        if self.evaluates:
+            self.kill()
         self._usable = False
         self._to.close()
         try:
@@ -263,6 +381,25 @@ class _Worker:
         except TimeoutError:
             self.kill()
             await self._process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A process that is neither running nor waiting for the processor or the disk: equal looks mean that it stands
+    still."""
+
+    queries: int
+    processor_ticks: int
+
+    @classmethod
+    def at(cls, pid: int, queries: int) -> _Look | None:
+        """None where it is not seen to stand still (proc_pid_stat(5))."""
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        except OSError:  # it has just ended, or this is no Linux
+            return None
+        state, user, system = fields[0], fields[11], fields[12]
+        return None if state in (b"R", b"D") else cls(queries, int(user) + int(system))
 
 
 def _policies_asked(document: bytes) -> Sequence[str]:

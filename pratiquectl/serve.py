@@ -46,6 +46,7 @@ from pratiquectl.options import tools_cache
 from webhook.app import Webhook, create_app
 from webhook.cluster import ApiServer, NamespaceLabelCache, ParentLookup, connect
 from webhook.cluster_config import ClusterDocuments
+from webhook.connection import ReviewConnection
 from webhook.limits import Limits
 from webhook.metrics import Metrics
 from webhook.own_kinds import OwnKinds
@@ -324,7 +325,7 @@ def _uvicorn_config(app: Webhook, settings: Settings, certificate: ServingCertif
 
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=ReviewConnection,
         ws="none",
         lifespan="off",
         log_config=None,

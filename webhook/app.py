@@ -38,6 +38,7 @@ from pratique.live import Live
 from pratique.shape import Object
 from reports.text import visible
 from webhook.body import BodyBudget, BodyReader, Disconnected, Refused
+from webhook.connection import asked_at
 from webhook.limits import (
     ANSWER_MARGIN_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
@@ -139,7 +140,7 @@ class ReviewEndpoint:
 
     async def _reply(self, scope: Scope, receive: Receive, reader: BodyReader) -> _Answer:
         intake = self._intake
-        received = time.monotonic()
+        asked = asked_at(scope)
         if scope["method"] != "POST":
             return self._refused(Refused(405, "method", "reviews are sent with POST"))
         body: bytes | None = None
@@ -147,7 +148,7 @@ class ReviewEndpoint:
             async with asyncio.timeout(intake.limits.read_seconds) as timer:
                 # 1. read
                 body = await reader.read(scope, receive)
-                until = received + intake.timeout_seconds(scope["query_string"]) - ANSWER_MARGIN_SECONDS
+                until = asked + intake.timeout_seconds(scope["query_string"]) - ANSWER_MARGIN_SECONDS
                 now = time.monotonic()
                 timer.reschedule(asyncio.get_running_loop().time() + until - now)
                 return await self._judged(body, until - RECORD_MARGIN_SECONDS)

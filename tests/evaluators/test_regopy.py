@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from evaluators.regopy import RegopyEvaluator, raw_strings
+from evaluators.regopy import HANG_LOOKS, WATCH_SECONDS, RegopyEvaluator, raw_strings
 from evaluators.regopy_worker import QUOTE
 from pratique.errors import EvaluationError, RuleError
 from pratique.evaluator import PolicyResult
@@ -311,19 +312,24 @@ SLOW = violation(
     "count({[i, j] | some i in numbers.range(1, 3000); some j in numbers.range(1, 3000)}) > 0",
 )
 SLOW_OR_QUICK = SLOW + violation('"quick"', "not input.subject.slow")
+LONG = violation(
+    "sprintf(`%d`, [input.subject.number])",
+    "count({[i, j] | some i in numbers.range(1, input.subject.rounds); some j in numbers.range(1, 100)}) > 0",
+)
+"""Takes 5 ms for one round, 0.1 s for 4, 1.2 s for 14."""
 
 
-def test_a_hang_ends_at_the_deadline_and_service_comes_back(tmp_path: Path, run: Run) -> None:
+def test_an_endless_document_ends_at_the_deadline_and_service_comes_back(tmp_path: Path, run: Run) -> None:
     async def act() -> None:
         async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
-            [hung] = evaluator.worker_pids
+            [busy] = evaluator.worker_pids
             before = time.monotonic()
-            with pytest.raises(EvaluationError, match="did not answer before the deadline, and was killed"):
+            with pytest.raises(EvaluationError, match="did not answer before the deadline"):
                 await messages(evaluator, {"slow": True}, seconds=0.3)
             assert time.monotonic() - before < 0.6
-            assert await messages(evaluator, {}, seconds=RECOVERY_SECONDS) == ["quick"]
+            await recovered(evaluator)
             assert evaluator.restarts == 1
-            assert not _runs(hung)
+            assert not _runs(busy)
 
     run(act())
 
@@ -367,34 +373,146 @@ def test_workers_killed_while_idle_and_under_load_lose_no_verdict(tmp_path: Path
     run(act())
 
 
-def test_a_stopped_worker_is_a_hang(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["idle", "evaluating"])
+def test_a_stopped_worker_is_noticed_long_before_the_deadline(tmp_path: Path, run: Run, when: str) -> None:
     async def act() -> None:
         async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
             [pid] = evaluator.worker_pids
-            os.kill(pid, signal.SIGSTOP)
-            with pytest.raises(EvaluationError, match="killed"):
-                await messages(evaluator, {}, seconds=0.2)
-            assert await messages(evaluator, {}, seconds=RECOVERY_SECONDS) == ["quick"]
+            stopped = time.monotonic()
+            if when == "idle":
+                os.kill(pid, signal.SIGSTOP)
+            asked = asyncio.create_task(messages(evaluator, {"slow": when == "evaluating"}, seconds=20))
+            if when == "evaluating":
+                await asyncio.sleep(0.1)
+                os.kill(pid, signal.SIGSTOP)
+            with pytest.raises(EvaluationError, match="a worker stood still while it evaluated, and was killed"):
+                await asked
+            assert await messages(evaluator, {}, seconds=20) == ["quick"]
+            assert time.monotonic() - stopped < RECOVERY_SECONDS
+            assert evaluator.restarts == 1
+            assert not _runs(pid)
+
+    run(act())
+
+
+def test_a_worker_that_computes_for_long_has_not_hung(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, LONG)) as evaluator:
+            assert await messages(evaluator, {"number": 7, "rounds": 14}, seconds=30) == ["7"]
+            assert evaluator.restarts == 0
 
     asyncio.run(act())
 
 
-def test_a_request_waits_for_a_free_worker_up_to_its_deadline(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="SCHED_IDLE and affinity are Linux's")
+def test_a_worker_that_gets_no_processor_time_has_not_hung(tmp_path: Path) -> None:
+    """Overload must not cost workers: another process keeps the processor that this one is bound to."""
+
+    async def act() -> None:
+        async with started(bundle(tmp_path, LONG)) as evaluator:
+            [pid] = evaluator.worker_pids
+            processor = {min(os.sched_getaffinity(0))}
+            with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as hog:  # noqa: ASYNC220 - waits for none
+                os.sched_setaffinity(hog.pid, processor)
+                os.sched_setaffinity(pid, processor)
+                os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+                try:
+                    asked = asyncio.create_task(messages(evaluator, {"number": 7, "rounds": 4}, seconds=30))
+                    await asyncio.sleep(2 * HANG_LOOKS * WATCH_SECONDS)
+                    assert not asked.done()
+                finally:
+                    hog.kill()
+            assert await asked == ["7"]
+            assert evaluator.worker_pids == {pid}
+
+    asyncio.run(act())
+
+
+def test_an_answer_that_comes_too_late_is_thrown_away_and_the_worker_goes_on(tmp_path: Path, run: Run) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, LONG)) as evaluator:
+            pids = evaluator.worker_pids
+            with pytest.raises(EvaluationError, match="did not answer before the deadline"):
+                await messages(evaluator, {"number": 1, "rounds": 5}, seconds=0.05)
+            assert await messages(evaluator, {"number": 2, "rounds": 1}, seconds=20) == ["2"]
+            assert evaluator.worker_pids == pids
+            assert evaluator.restarts == 0
+
+    run(act())
+
+
+def test_a_worker_that_dies_over_a_document_that_nobody_waits_for_is_replaced(tmp_path: Path) -> None:
     async def act() -> None:
         async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
-            first = asyncio.create_task(messages(evaluator, {"slow": True}, seconds=0.6))
-            await asyncio.sleep(0.05)
-            with pytest.raises(EvaluationError, match="no worker became free before the deadline"):
-                await messages(evaluator, {}, seconds=0.2)
-            assert await messages(evaluator, {}, seconds=5) == ["quick"]
-            with pytest.raises(EvaluationError, match="did not answer"):
-                await first
+            [pid] = evaluator.worker_pids
+            with pytest.raises(EvaluationError, match="did not answer before the deadline"):
+                await messages(evaluator, {"slow": True}, seconds=0.1)
+            os.kill(pid, signal.SIGKILL)
+            await recovered(evaluator)
+            assert evaluator.restarts == 1
 
     asyncio.run(act())
+
+
+def test_a_request_waits_for_a_free_worker_for_part_of_its_time_only(tmp_path: Path) -> None:
+    """What is left is for the evaluation, and for the way back of the refusals of all the others that waited."""
+
+    async def act() -> None:
+        async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
+            first = asyncio.create_task(messages(evaluator, {"slow": True}, seconds=2))
+            await asyncio.sleep(0.05)
+            before = time.monotonic()
+            with pytest.raises(EvaluationError, match="no worker became free in time"):
+                await messages(evaluator, {}, seconds=0.6)
+            assert 0.15 < time.monotonic() - before < 0.5
+            with pytest.raises(EvaluationError, match="did not answer"):
+                await first
+            await recovered(evaluator)
+
+    asyncio.run(act())
+
+
+def test_what_would_wait_for_too_long_is_refused_at_once_and_costs_no_worker(tmp_path: Path, run: Run) -> None:
+    """100 documents of 0.1 s on one worker, within 2 s: some are answered, the others learn early that they are not."""
+
+    async def ask(evaluator: RegopyEvaluator, number: int) -> tuple[str, float]:
+        before = time.monotonic()
+        try:
+            [answer] = await messages(evaluator, {"number": number, "rounds": 4}, seconds=2)
+        except EvaluationError as error:
+            answer = str(error)
+        return answer, time.monotonic() - before
+
+    async def act() -> None:
+        async with started(bundle(tmp_path, LONG)) as evaluator:
+            pids = evaluator.worker_pids
+            await ask(evaluator, -1)  # from which it learns how long one takes
+            asked = [asyncio.create_task(ask(evaluator, number)) for number in range(100)]
+            done = [await task for task in asked]
+            answered = [number for number, (answer, _) in enumerate(done) if answer == str(number)]
+            refused = [seconds for answer, seconds in done if re.fullmatch(OVERLOADED, answer)]
+            gave_up = [seconds for answer, seconds in done if answer == "regopy: no worker became free in time; retry"]
+            assert len(answered) + len(refused) + len(gave_up) == 100
+            assert answered == list(range(len(answered)))
+            assert len(answered) >= 2
+            assert len(refused) > 50
+            assert max(refused) < 0.5
+            assert max(gave_up, default=0) < 1.5
+            assert await messages(evaluator, {"number": 7, "rounds": 1}, seconds=20) == ["7"]
+            assert evaluator.worker_pids == pids
+            assert evaluator.restarts == 0
+
+    run(act())
+
+
+OVERLOADED = (
+    r"regopy is overloaded: \d+ documents wait before this one, which takes about \d+\.\d s, and it has \d\.\d s; "
+    r"retry"
+)
 
 
 def test_an_answer_is_never_given_to_another_request(tmp_path: Path) -> None:
-    """A request cancelled in mid-answer takes its worker with it."""
+    """Nor that to a request that was cancelled in mid-answer; it costs no worker either."""
 
     async def act() -> None:
         async with started(bundle(tmp_path, violation("sprintf(`%d`, [input.subject])")), workers=2) as evaluator:
@@ -406,6 +524,7 @@ def test_an_answer_is_never_given_to_another_request(tmp_path: Path) -> None:
                 assert await messages(evaluator, round_) == [str(round_)]
             answers = await asyncio.gather(*(messages(evaluator, number, seconds=20) for number in range(100)))
             assert answers == [[str(number)] for number in range(100)]
+            assert evaluator.restarts == 0
 
     asyncio.run(act())
 

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +26,7 @@ from pratique.policy import PolicySet
 from tests.support.policies import binding, configuration, policy, policy_set
 from webhook.app import Parents as ParentSource
 from webhook.app import Recorder, Webhook, create_app
+from webhook.connection import ReviewConnection
 from webhook.limits import Limits
 from webhook.metrics import Metrics
 from webhook.own_kinds import OwnKinds
@@ -132,6 +134,7 @@ class Served:
         recorder: Recorder | None = None,
         parents: ParentSource | None = None,
         own: OwnKinds | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.rows = Rows()
         self.parents = Parents()
@@ -141,6 +144,7 @@ class Served:
         self._start = start
         self._limits = limits or Limits()
         self._recorder = recorder or self.rows
+        self._tls = tls
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="webhook-under-test", daemon=True)
@@ -231,10 +235,11 @@ class Served:
             self.app,
             log_config=None,
             access_log=False,
-            http="httptools",
+            http=ReviewConnection,
             ws="none",
             lifespan="off",
             proxy_headers=False,
+            ssl_context_factory=None if self._tls is None else self._context,
         )
         self.server = uvicorn.Server(config)
         with socket.socket() as listening:
@@ -244,6 +249,10 @@ class Served:
             self._ready.set()
             await self.server.serve(sockets=[listening])
         await self.live.close()
+
+    def _context(self, _config: uvicorn.Config, _default: Any) -> ssl.SSLContext:
+        assert self._tls is not None
+        return self._tls
 
 
 def read_answer(connection: socket.socket) -> Reply:

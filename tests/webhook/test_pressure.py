@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from pratique.decision import Decision, Outcome
 from tests.support import workloads
 from tests.support.builders import encoded, review
 from tests.support.evaluators import DeafEvaluator, GatedEvaluator
+from tests.support.pki import Authority
 from tests.support.scripted import Rule, ScriptedEvaluator
 from tests.webhook.serving import Reply, Served, engine_of, read_answer
 from webhook.limits import Limits
@@ -68,6 +71,41 @@ def test_a_review_too_many_is_refused_at_once_and_by_its_uid() -> None:
         evaluator.open.set()
         assert all(answer.result().response["allowed"] for answer in waiting)
         assert webhook.judge(pod_review(9))["allowed"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(0.6, 0.0, 1.15, id="a slow handshake is part of the API server's time"),
+        pytest.param(0.0, 0.6, 1.75, id="time between handshake and request is not"),
+    ],
+)
+def test_the_deadline_is_counted_from_when_the_api_server_began(
+    tmp_path: Path, before: float, after: float, expected: float
+) -> None:
+    """2 s less the margin for the way back, whatever the engine does; `before` and `after` the handshake are pauses."""
+    authority = Authority(tmp_path)
+    pair = authority.server("webhook", hosts=("localhost",))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    client = ssl.create_default_context(cafile=str(authority.certificate))
+    body = pod_review()
+    with Served.with_engine(engine_of(DeafEvaluator({})), tls=context) as webhook, webhook.connect() as plain:
+        time.sleep(before)
+        with client.wrap_socket(plain, server_hostname="localhost") as connection:
+            time.sleep(after)
+            sent = time.monotonic()
+            connection.sendall(head(len(body), path=b"/validate?timeout=2s") + body)
+            answer = read_answer(connection)
+            assert expected - 0.05 < time.monotonic() - sent < expected + 0.5
+            assert (
+                answer.message
+                == "the review could not be judged and recorded within the time that the API server gives; retry"
+            )
+            connection.sendall(head(len(body), path=b"/validate?timeout=1s") + body)
+            sent = time.monotonic()
+            assert "could not be judged" in read_answer(connection).message
+            assert time.monotonic() - sent > 0.7, "the second request of a connection has a clock of its own"
 
 
 def test_bodies_together_take_no_more_memory_than_granted() -> None:
