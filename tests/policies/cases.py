@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pratique.decision import Patch
 from pratique.errors import Problem
-from pratique.patches import apply
+from pratique.patches import apply, tokens, with_parents
 from pratique.pointer import pointer
 from pratique.yamlfile import load_documents
 
@@ -45,8 +45,12 @@ def load_cases() -> dict[str, Case]:
 
 
 def patched(case: Case) -> Case:
-    """The case with its patches applied to its object."""
-    return dataclasses.replace(case, object=apply(case.object, [Patch(**patch) for patch in case.patches]))
+    """The case with its patches applied to its object, parents that are missing made as mutation makes them."""
+    document = case.object
+    for patch in (Patch(**patch) for patch in case.patches):
+        whole = with_parents(document, tokens(patch.path), patch.value) if patch.op == "add" else None
+        document = apply(document, [whole or patch])
+    return dataclasses.replace(case, object=document)
 
 
 def load_one(file: Path) -> Any:

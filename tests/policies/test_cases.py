@@ -8,9 +8,10 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from pratique.decision import Patch, Result
+from pratique.decision import Result
+from pratique.patches import apply
 from pratique.policy import PolicySet
-from tests.policies.cases import REPOSITORY, Case, differences, load_cases, load_one
+from tests.policies.cases import REPOSITORY, Case, differences, load_cases, load_one, patched
 from tests.policies.conftest import ENGINES, Outcome
 
 _CASES = load_cases()
@@ -110,7 +111,8 @@ def test_a_case_gives_exactly_its_findings(outcomes: Mapping[tuple[str, str], Ou
     assert (evaluation.result, evaluation.reason) == (Result.FAIL if case.verdict == "deny" else Result.PASS, "")
     assert tuple((finding.path, finding.message) for finding in evaluation.findings) == case.findings
     patches = [patch for finding in evaluation.findings for patch in finding.patches]
-    assert patches == [Patch(**patch) for patch in case.patches]
+    assert bool(patches) == bool(case.patches)
+    assert apply(case.object, patches) == patched(case).object, "the patches, as printed, do what the case says"
 
 
 @pytest.mark.parametrize("name", _CASES)

@@ -80,6 +80,14 @@ _SUBJECT = {
     "gpus": {"now": 8, "peak": 8, "by_resource": {"nvidia.com/gpu": 8}},
 }
 POLICIES = (
+    "defaults/gpu-toleration",
+    "defaults/job-deadline",
+    "defaults/namespace-labels",
+    "defaults/queue-label",
+    "defaults/run-as-non-root",
+    "defaults/seccomp",
+    "defaults/service-account-token",
+    "defaults/topology-spread",
     "gpu/limit",
     "image/approved-registries",
     "image/digest",
