@@ -26,7 +26,7 @@ POD: Mapping[str, Any] = {
         ],
     },
 }
-ALWAYS_OF_POD = {"path", "replicas", "labels", "annotations", "containers"}
+ALWAYS_OF_POD = {"path", "replicas", "labels", "annotations", "containers", "partial"}
 ALWAYS_OF_CONTAINER = {"path", "role", "name", "image"}
 
 
