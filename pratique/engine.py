@@ -189,6 +189,32 @@ class Engine:
         if unknown:
             evaluations = tuple(sorted((*evaluations, *unknown), key=lambda evaluation: evaluation.binding))
         # 6. outcome
+        return self._decision(
+            subject,
+            door,
+            request,
+            inputs,
+            now=now,
+            started=started,
+            evaluations=evaluations,
+            cached=cached,
+            notes=notes,
+        )
+
+    def _decision(
+        self,
+        subject: Subject,
+        door: Door,
+        request: Request,
+        inputs: MatchInputs,
+        *,
+        now: datetime,
+        started: float,
+        evaluations: tuple[Evaluation, ...],
+        cached: bool = False,
+        notes: tuple[str, ...] = (),
+    ) -> Decision:
+        """The decision that `evaluations` come to, with all that is recorded of how; `started` is of `perf_counter`."""
         return Decision(
             id=str(uuid7(now)),
             time=now,
@@ -225,26 +251,7 @@ class Engine:
             for binding in self.configuration.bindings
             if _might_apply(binding, inputs, door)
         )
-        return Decision(
-            id=str(uuid7(now)),
-            time=now,
-            door=door,
-            subject=reference(subject),
-            operation=request.operation,
-            subresource=request.subresource,
-            user=request.user,
-            groups=request.groups,
-            dry_run=request.dry_run,
-            outcome=combine(evaluations),
-            evaluations=evaluations,
-            bundle_digest=self.policies.digest,
-            configuration_digest=self.configuration.digest,
-            engine=self.evaluator.name,
-            engine_version=self.evaluator.version,
-            cached=False,
-            milliseconds=(time.perf_counter() - started) * 1000,
-            match_inputs=inputs,
-        )
+        return self._decision(subject, door, request, inputs, now=now, started=started, evaluations=evaluations)
 
     async def mutate(
         self, subject: Resource, door: Door, *, request: Request, deadline: float, all_bindings: bool = False
