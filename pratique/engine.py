@@ -213,6 +213,7 @@ class Engine:
         evaluations: tuple[Evaluation, ...],
         cached: bool = False,
         notes: tuple[str, ...] = (),
+        mutating: bool = False,
     ) -> Decision:
         """The decision that `evaluations` come to, with all that is recorded of how; `started` is of `perf_counter`."""
         return Decision(
@@ -235,6 +236,7 @@ class Engine:
             milliseconds=(time.perf_counter() - started) * 1000,
             match_inputs=inputs,
             notes=notes,
+            mutating=mutating,
         )
 
     def not_evaluated(self, subject: Resource, door: Door, *, request: Request, reason: str) -> Decision:
@@ -309,25 +311,14 @@ class Engine:
             if asked[name].result is Result.PASS:
                 asked[name] = replace(asked[name], result=Result.MUTATED, findings=findings)
         ordered = tuple(asked[name] for name in sorted(asked))
-        decision = Decision(
-            id=str(uuid7(now)),
-            time=now,
-            door=door,
-            subject=reference(submitted),
-            operation=request.operation,
-            subresource=request.subresource,
-            user=request.user,
-            groups=request.groups,
-            dry_run=request.dry_run,
-            outcome=combine(ordered),
+        decision = self._decision(
+            submitted,
+            door,
+            request,
+            inputs,
+            now=now,
+            started=started,
             evaluations=ordered,
-            bundle_digest=self.policies.digest,
-            configuration_digest=self.configuration.digest,
-            engine=self.evaluator.name,
-            engine_version=self.evaluator.version,
-            cached=False,
-            milliseconds=(time.perf_counter() - started) * 1000,
-            match_inputs=inputs,
             notes=draft.kept,
             mutating=True,
         )
