@@ -434,7 +434,8 @@ def _order(finding: dict[str, Any]) -> tuple[list[str], str]:
 
 
 def _bundle(policies: PolicySet) -> bytes:
-    modules = [(module.path, raw_strings(module.text)) for module in policies.modules]
+    modules = [(module.path, rewritten(module.text)) for module in policies.modules]
+    modules.append(("pratique_regopy.rego", _SORTED))
     data = json.dumps(policies.data, ensure_ascii=False).replace('\\"', QUOTE)
     if "\\" in data:
         raise EvaluationError(
@@ -466,8 +467,27 @@ _PATTERN_ARGUMENT = {
 _NEEDS_ESCAPE = re.compile(r"[\\\x00-\x1f]")
 
 
-def raw_strings(text: str) -> str:
-    """The module with every string literal such that regopy holds the characters it stands for.
+_SORTED = f"""package pratique_regopy
+
+sorted(xs) := [_text(key) | some key in sort([_key(x) | some x in xs])]
+
+_key(x) := concat("", [replace(x, "{QUOTE}", "!\U0010ffff"), _end]) if is_string(x)
+
+_key(x) := x if not is_string(x)
+
+_text(key) := replace(trim_suffix(key, _end), "!\U0010ffff", "{QUOTE}") if is_string(key)
+
+_text(key) := key if not is_string(key)
+
+_end := base64.decode("AQ==")
+"""
+"""What stands for `sort`: regopy compares texts as it holds them, with a quotation mark behind each, so that `b` comes
+after `b `, and with `QUOTE` in the place of those inside, which comes after every letter. Here each ends with U+0001,
+and a quotation mark comes right behind every text that begins with `!`, as it should."""
+
+
+def rewritten(text: str) -> str:
+    """The module such that it means the same to regopy as to OPA: texts, and the order that `sort` gives them.
 
     regopy keeps literals in their escaped form, so one that needs an escape is written as a call that yields its
     characters; a pattern of a `regex` built-in, which regopy does unescape, stays escaped, or is escaped where it is
@@ -484,6 +504,8 @@ def raw_strings(text: str) -> str:
             else:
                 edits.append((tokens[first].start, tokens[first].start, "replace("))
                 edits.append((tokens[last].end, tokens[last].end, r', substring("\\", 0, 1), "\\")'))
+        if token.text == "sort" and _is_call(tokens, index):
+            edits.append((token.start, token.end, "data.pratique_regopy.sorted"))
         if token.kind in ("string", "raw"):
             literal = _pattern(token.value) if index in patterns else _literal(token.value)
             if literal != token.text:
@@ -493,6 +515,11 @@ def raw_strings(text: str) -> str:
         parts += [text[position:start], replacement]
         position = end
     return "".join(parts) + text[position:]
+
+
+def _is_call(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the name at `index` is that of a built-in that is called there, and not the part of a reference."""
+    return tokens[index + 1 : index + 2] != [] and tokens[index + 1].text == "(" and tokens[index - 1].text != "."
 
 
 def _pattern(value: str) -> str:

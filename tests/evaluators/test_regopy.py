@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from evaluators.regopy import HANG_LOOKS, WATCH_SECONDS, RegopyEvaluator, raw_strings
+from evaluators.regopy import HANG_LOOKS, WATCH_SECONDS, RegopyEvaluator, rewritten
 from evaluators.regopy_worker import QUOTE
 from pratique.errors import EvaluationError, RuleError
 from pratique.evaluator import PolicyResult
@@ -174,13 +174,43 @@ def test_a_pattern_means_the_same_in_the_policy_and_in_a_parameter(
 
 
 def test_string_literals_are_rewritten_on_their_own_line() -> None:
-    assert raw_strings('x := "a\\nb"\ny := "\\u00e9"\nz := `q"`\n') == (
+    assert rewritten('x := "a\\nb"\ny := "\\u00e9"\nz := `q"`\n') == (
         f'x := base64.decode("YQpi")\ny := "é"\nz := "q{QUOTE}"\n'
     )
-    assert raw_strings('p := regex.match(`^\\."`, x)') == f'p := regex.match("^\\\\.{QUOTE}", x)'
-    assert raw_strings("p := regex.replace(x, f(y, z), `b`)") == (
+    assert rewritten('p := regex.match(`^\\."`, x)') == f'p := regex.match("^\\\\.{QUOTE}", x)'
+    assert rewritten("p := regex.replace(x, f(y, z), `b`)") == (
         r'p := regex.replace(x, replace(f(y, z), substring("\\", 0, 1), "\\"), "b")'
     )
+
+
+_ORDERED = ["", "b", "b ", "b x", "b!", "b!!", 'b!"', 'b"', 'b" y', 'b"!', 'b""', 'b"x', "b#", "b(", "b\\t", "b~", "bé"]
+
+
+def test_texts_are_sorted_as_opa_sorts_them(tmp_path: Path) -> None:
+    """By their bytes: a quotation mark comes between `!` and `#`, which no single character in its place would."""
+    assert sorted(_ORDERED, key=str.encode) == _ORDERED
+    given = list(reversed(_ORDERED))
+
+    async def run() -> None:
+        values = ("sort(input.subject)", "sort({x | some x in input.subject})", f"sort({json.dumps(given)})")
+        for index, value in enumerate(values):
+            policies = bundle(tmp_path / str(index), violation(f'concat("|", {value})'))
+            async with started(policies) as evaluator:
+                (answer,) = await evaluator.evaluate([document(given)], deadline=soon())
+                (found,) = answer.by_policy["test/sample"].violations
+                assert found["message"] == "|".join(_ORDERED)
+
+    asyncio.run(run())
+
+
+def test_what_is_no_text_is_sorted_too(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with started(bundle(tmp_path, violation("json.marshal(sort(input.subject))"))) as evaluator:
+            (answer,) = await evaluator.evaluate([document([3, 1, 2, 1])], deadline=soon())
+            (found,) = answer.by_policy["test/sample"].violations
+            assert found["message"] == "[1,1,2,3]"
+
+    asyncio.run(run())
 
 
 def test_data_documents_are_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from evaluators.select import choose_engine, start_evaluator
@@ -153,6 +153,9 @@ def both(policies: PolicySet) -> Iterator[_Both]:
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(obj=_OBJECTS)
+@example(
+    obj=_of_kind("Pod", {}, {"containers": [{}, {"name": "x"}]}, 1)
+)  # a message that sorts text with quotation marks
 def test_the_engines_agree_about_everything(both: _Both, obj: dict[str, Any]) -> None:
     """OPA always has an answer; regopy has the same or, for what it cannot be given, an error."""
     try:
