@@ -45,11 +45,13 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """A model that a workload loads, wherever it is named; `path` leads to the text that names it.
+    """A model that a workload loads, or (role `dataset`) data that it reads, wherever it is named; `path` leads to the
+    text that names it.
 
     `uri` is as it was written. `scheme` is that of the URI (`hf`, `s3`, `oci`, `pvc`, `models` ...), `file` for a path
-    in the container. `version` is a revision, tag, digest, version or alias, `pinned` whether it can only ever mean the
-    same bytes. What is known to be named elsewhere (a Secret, a ConfigMap), or not at all, says so in `unresolved`.
+    in the container, `hostpath`, `nfs` or `csi` where such a volume is mounted there. `version` is a revision, tag,
+    digest, version or alias, `pinned` whether it can only ever mean the same bytes. What is known to be named elsewhere
+    (a Secret, a ConfigMap), or not at all, says so in `unresolved`.
     """
 
     path: str

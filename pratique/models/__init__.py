@@ -1,2 +1,2 @@
-"""Which models a workload loads: references (`reference`), servers and what they are told (`frameworks`, `arguments`),
-containers (`containers`)."""
+"""Which models a workload loads, and which datasets it reads: references (`reference`), servers and what they are told
+(`frameworks`, `arguments`), datasets (`datasets`), containers (`containers`)."""

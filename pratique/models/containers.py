@@ -1,9 +1,10 @@
-"""The models that a container is told to load, and the server that loads them."""
+"""The models that a container is told to load, the server that loads them, and the datasets that it is told to read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,7 @@ import orjson
 from pratique.errors import InputError
 from pratique.image import parse_image
 from pratique.models.arguments import MAX_SCRIPT_LENGTH, Variables, Word, commands_in, commands_of, variables_of
+from pratique.models.datasets import datasets_of_arguments, datasets_of_environment, may_name_a_dataset
 from pratique.models.frameworks import (
     BY_PROGRAM,
     FORMAT_FLAGS,
@@ -45,10 +47,11 @@ _NAMED_ELSEWHERE = frozenset({"nim", "ollama", "mlserver"})
 """Servers that need not be told: a NIM's image holds its model, the others load what they are asked for."""
 
 _HINT = re.compile(
-    "model|token|checkpoint|adapter|trust|pretrained|snapshot_download|[$]|"
+    "model|token|checkpoint|adapter|trust|pretrained|snapshot_download|data|train|valid|eval|corpus|input|://|[$]|"
     + "|".join(re.escape(name) for item in FRAMEWORKS for name in (*item.programs, *item.modules))
 )
-"""What is somewhere in every command line that names a model: most containers are done with after one search."""
+"""What is somewhere in every command line that names a model or a dataset: most containers are done with after one
+search."""
 
 _ENV = frozenset({*GENERIC.env, *TRUST_ENV, *(name for item in FRAMEWORKS for name in item.env)})
 
@@ -113,6 +116,8 @@ def _says_nothing(fields: Object) -> bool:
         for entry in env:
             if type(entry) is not dict or entry.get("name") in _ENV:
                 return False
+            if may_name_a_dataset(entry.get("name"), entry.get("value")):
+                return False
             if "valueFrom" in entry and type(entry["valueFrom"]) is not dict:
                 return False
     return True
@@ -141,7 +146,7 @@ def serving_of_script(text: str, path: str) -> Read:
 def serving_of_commands(
     commands: list[list[Word]], variables: Variables, path: str, by_image: Framework | None, *, entrypoint: bool = False
 ) -> Read:
-    """The models that `commands` name, each once, and the server among them.
+    """The models and datasets that `commands` name, each once, and the server among them.
 
     `by_image` is what the image is made to run; with `entrypoint`, the words are arguments of that.
     """
@@ -157,7 +162,7 @@ def serving_of_commands(
         for model in (*_of_arguments(framework or GENERIC, arguments, variables), *_of_code(arguments)):
             found.setdefault((model.path, model.uri, model.role), model)
         if framework is not None and framework.serves and _verb(framework, arguments) is not None:
-            server, chosen = _server(framework, arguments, variables, path), framework
+            server, chosen = _together(_server(framework, arguments, variables, path), server), framework
         elif any("trust" in word.text for word in arguments):
             loader = _server(framework or GENERIC, arguments, variables, path)
             server = server or (loader if loader.trust_remote_code else None)
@@ -167,7 +172,32 @@ def serving_of_commands(
             server = _server(by_image, [], variables, path)
     for model in _of_environment(chosen or GENERIC, variables, known=bool(found)):
         found.setdefault((model.path, model.uri, model.role), model)
+    if chosen is None or not chosen.serves:
+        for model in _datasets(commands, variables, {(path, uri) for path, uri, _ in found}):
+            found.setdefault((model.path, model.uri, model.role), model)
     return list(found.values()), server
+
+
+def _datasets(commands: list[list[Word]], variables: Variables, known: set[tuple[str, str]]) -> Iterator[ModelRef]:
+    """The datasets that a program which serves nothing reads; what names a model is none."""
+    named = {name: word for name, word in variables.items() if name not in _ENV}
+    for model in (
+        *(model for words in commands for model in datasets_of_arguments(words)),
+        *datasets_of_environment(named),
+    ):
+        if (model.path, model.uri) not in known:
+            yield model
+
+
+def _together(server: Server, earlier: Server | None) -> Server:
+    """One of several commands; what an earlier one allows is allowed."""
+    if earlier is None:
+        return server
+    return replace(
+        server,
+        trust_remote_code=server.trust_remote_code or earlier.trust_remote_code,
+        load_format=server.load_format or earlier.load_format,
+    )
 
 
 _MARKS = {mark: framework for framework in FRAMEWORKS for mark in framework.images}
@@ -208,13 +238,19 @@ def _of_arguments(framework: Framework, words: list[Word], variables: Variables)
     if framework.positional:
         word = _positional(framework, words)
         if word is not None:
-            yield from _models(framework, word, "model", words, variables)
+            yield from _models(framework, word, _kind_of_repository(words), words, variables)
     for flag, values in _flags(words):
         role = framework.flags.get(flag)
         if role is not None:
             for word in values:
                 if framework is not GENERIC or names_a_model(word.text) or word.unresolved:
                     yield from _models(framework, word, role, words, variables)
+
+
+def _kind_of_repository(words: list[Word]) -> ModelRole:
+    """What the Hugging Face command line downloads."""
+    kinds = (values[0].text for flag, values in _flags(words) if flag == "repo-type" and values)
+    return "dataset" if "dataset" in kinds else "model"
 
 
 _CODE = re.compile(
@@ -351,7 +387,7 @@ def _of_environment(framework: Framework, variables: Variables, *, known: bool) 
 def _server(framework: Framework, words: list[Word], variables: Variables, path: str) -> Server:
     trust = load_format = ""
     for flag, values in _flags(words):
-        if flag in TRUST_FLAGS and (not values or values[0].text.lower() not in _FALSE):
+        if _trusts(flag) and (not values or _is_set(values[0])):
             trust = next(word.path for word in words if word.text.lstrip("-").replace("_", "-").startswith(flag))
         elif flag in FORMAT_FLAGS and values:
             load_format = values[0].text
@@ -359,9 +395,22 @@ def _server(framework: Framework, words: list[Word], variables: Variables, path:
         if not trust and "trust_remote_code" in word.text and _CODE_TRUST.search(word.text) is not None:
             trust = word.path
     for name in TRUST_ENV:
-        if not trust and name in variables and variables[name].text.lower() not in _FALSE:
+        if not trust and name in variables and _is_set(variables[name]):
             trust = variables[name].path
     return Server(path, framework.name, trust_remote_code=trust, load_format=load_format)
+
+
+def _trusts(flag: str) -> bool:
+    """Whether `flag` is one that trusts, or a beginning of it: argparse takes those too."""
+    return len(flag) >= _SHORTEST_TRUST and any(name.startswith(flag) for name in TRUST_FLAGS)
+
+
+_SHORTEST_TRUST = len("trust")
+
+
+def _is_set(word: Word) -> bool:
+    """Whether a switch is on; where its value is not in the object, it has to be taken as on."""
+    return bool(word.unresolved) or word.text.lower() not in _FALSE
 
 
 # Paths in a container: what is mounted there
@@ -409,9 +458,29 @@ def _in_mount(model: ModelRef, mounts: dict[str, tuple[str, str]], volumes: dict
             scheme, target = "pvc", str(mapping_at(volume["persistentVolumeClaim"], "").get("claimName", ""))
         elif volume.get("hostPath") is not None:
             scheme, target = "hostpath", str(mapping_at(volume["hostPath"], "").get("path", ""))
+        elif volume.get("nfs") is not None:
+            share = mapping_at(volume["nfs"], "")
+            scheme, target = "nfs", f"{share.get('server', '')}/{str(share.get('path', '')).strip('/')}"
+        elif volume.get("csi") is not None:
+            scheme, target = _by_driver(mapping_at(volume["csi"], ""))
     except InputError:
         return model
     if not scheme:
         return model
     full = f"{target.rstrip('/')}/{rest}" if rest else target
     return ModelRef(model.path, model.uri, scheme, full, version, pinned, model.role, model.framework)
+
+
+_BUCKET_DRIVERS = {
+    "gcsfuse.csi.storage.gke.io": ("gs", "bucketName"),
+    "blob.csi.azure.com": ("az", "containerName"),
+}
+"""Drivers that mount a bucket: its scheme, and the attribute of the volume that names it (GoogleCloudPlatform/
+gcs-fuse-csi-driver pkg/csi_driver/node.go; kubernetes-sigs/blob-csi-driver docs/driver-parameters.md)."""
+
+
+def _by_driver(csi: Object) -> tuple[str, str]:
+    driver = str(csi.get("driver", ""))
+    scheme, attribute = _BUCKET_DRIVERS.get(driver, ("", ""))
+    bucket = mapping_at(csi.get("volumeAttributes"), "").get(attribute)
+    return (scheme, bucket) if isinstance(bucket, str) and bucket else ("csi", driver)

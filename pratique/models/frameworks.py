@@ -46,6 +46,7 @@ _REVISIONS: Mapping[ModelRole, tuple[str, ...]] = {
     "model": ("revision", "model-revision", "REVISION"),
     "tokenizer": ("tokenizer-revision", "revision"),
     "draft": ("speculative-draft-model-revision",),
+    "dataset": ("revision",),
 }
 
 FRAMEWORKS: tuple[Framework, ...] = (

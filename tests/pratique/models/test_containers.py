@@ -18,6 +18,11 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 C = "/spec/containers/0"
 
 
+def _elsewhere(name: str) -> dict[str, Any]:
+    """A variable that comes from a ConfigMap."""
+    return {"name": name, "valueFrom": {"configMapKeyRef": {"name": "m", "key": "trust"}}}
+
+
 def content(container: dict[str, Any], **spec: Any) -> Content:
     pod = {"containers": [{"name": "c", "image": "registry.internal/app:1", **container}], **spec}
     subject = subject_of({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": pod})
@@ -277,6 +282,14 @@ def test_a_path_is_what_is_mounted_there(volume: dict[str, Any], seen: tuple[str
         ({"command": ["vllm", "serve", "a/b"], "env": [{"name": "TRUST_REMOTE_CODE", "value": "0"}]}, ""),
         ({"command": ["sh", "-c", "vllm serve a/b --trust-remote-code"]}, "/command/2"),
         ({"command": ["python", "train.py", "--trust_remote_code"]}, "/command/2"),
+        ({"command": ["vllm", "serve", "a/b", "--trust-rem"]}, "/command/3"),
+        ({"command": ["vllm", "serve", "a/b", "--trust-request-chat-template"]}, ""),
+        ({"command": ["sh", "-c", "vllm serve a/b --trust-remote-code & vllm serve c/d"]}, "/command/2"),
+        ({"command": ["vllm", "serve", "a/b"], "env": [_elsewhere("TRUST_REMOTE_CODE")]}, "/env/0/valueFrom"),
+        (
+            {"command": ["vllm", "serve", "a/b", "--trust-remote-code=$(TRUST)"], "env": [_elsewhere("TRUST")]},
+            "/command/3",
+        ),
     ],
 )
 def test_code_that_comes_with_a_model(container: dict[str, Any], path: str) -> None:
