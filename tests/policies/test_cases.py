@@ -23,6 +23,28 @@ _EVERY_OWNER = (*_EVERY_ROLE, ": the pod sets ")
 _NO_LIST_NO_OBJECT = ("required is a list", "required is an object")
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "data/approved-claims": ("/persistentVolumeClaim/claimName", "is missing", "pvc://"),
+    "data/approved-sources": (
+        *(
+            "/args/",
+            "/env/0/value",
+            "/initContainers/",
+            "/spec/entrypoint",
+            "/spec/initializer/",
+            "cannot be seen here",
+        ),
+        *("hf://", "gs://", "hostpath://"),
+    ),
+    "data/dataset-tags": ("carries no version", "carries no class", "carries the class", "the stricter one"),
+    "data/encrypted-classes": ("/parameters/encrypted",),
+    "data/encrypted-volumes": (
+        *("/volumeClaimTemplates/0/", "/volumeClaimTemplate/spec", "/storageClass: ", "/metadata/annotations/"),
+        "is missing",
+    ),
+    "data/public-buckets": (
+        *("in a public bucket", "without a signature", "the model ", "the dataset "),
+        *("in args", "in command", "the variable", ': init container "'),
+    ),
     "defaults/gpu-toleration": ("asks for nvidia.com/gpu", "asks for amd.com/gpu", ":NoExecute"),
     "defaults/job-deadline": ("/spec/activeDeadlineSeconds", "/spec/jobTemplate/spec/activeDeadlineSeconds"),
     "defaults/namespace-labels": (
@@ -61,6 +83,18 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "labels/environment": ("/environment", "is missing"),
     "labels/expiry": ("is past", "too far ahead", "is missing"),
     "labels/owner": ("/metadata/labels/owner", "/metadata/annotations/owner", "neither"),
+    "serving/approved-frameworks": ("the model server is", "names the runtime", "/initContainers/"),
+    "serving/model-named": ("nothing in it names a model", "cannot be seen here"),
+    "serving/model-revision": (
+        *("the model ", "the tokenizer ", "the LoRA adapter ", "the draft model ", "cannot be seen here"),
+        *("names no revision", "a commit", "a digest", "the number of a version", "the version of the object"),
+    ),
+    "serving/model-source": (
+        *("the model ", "the tokenizer ", "the LoRA adapter ", "the draft model ", "cannot be seen here"),
+        *("hf://", "s3://", "oci://", "hostpath://", "nfs://"),
+    ),
+    "serving/safe-formats": ("is a .", "the LoRA adapter ", "the format "),
+    "serving/trust-remote-code": ("/args/", "/command/", "/env/0/value", "/env/0/valueFrom", "/trustRemoteCode"),
     "workload/allow-privilege-escalation": (*_EVERY_ROLE, "does not set", "to true", "required is an object"),
     "workload/apparmor": (*_EVERY_OWNER, ": the annotation ", "without a type"),
     "workload/capabilities-baseline": (*_EVERY_ROLE, "adds the capabilities", *_NO_LIST_NO_OBJECT),

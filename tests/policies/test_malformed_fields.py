@@ -26,6 +26,7 @@ _NOTHING = ("missing", "None", "{}", "{'x': 1}")
 _ODD_TEXTS = ("'\"'", "'\\\\d\\n'", "'ü\\u2028'")
 _TEXTS = ("'x'", *_ODD_TEXTS)
 _NO_LIST = ("missing", "None", "[]")
+_ALL = tuple("missing" if value is MISSING else repr(value) for value in VALUES)
 _NO_ELEMENT = ("missing", "{}", "{'x': 1}")
 
 
@@ -52,7 +53,20 @@ _C: tuple[str | int, ...] = (*_P, "containers", 0)
 _POD_CONTEXT = (*_P, "securityContext")
 _LABELS = ("subject", "labels")
 _CONTEXT = (*_C, "securityContext")
+_MODEL, _DATASET = (("subject", "models", index) for index in range(2))
+_SERVER = ("subject", "servers", 0)
 _BROKEN: dict[str, Broken] = {
+    "data/approved-claims": Broken(
+        (*_P, "volumes", 0, "persistentVolumeClaim", "claimName"),
+        "jonas",
+        {"volumes": _NO_LIST, "0": _NO_ELEMENT, "persistentVolumeClaim": ("missing", "None"), "claimName": ()},
+    ),
+    "data/approved-sources": Broken((*_DATASET, "name"), "jonas/claims", {"name": ()}),
+    "data/dataset-tags": Broken((*_LABELS, "data-classification"), "secret", silence_complies=False),
+    "data/encrypted-volumes": Broken(
+        ("object", "spec", "storageClassName"), "gp3", {"spec": _ALL, "storageClassName": _NOTHING}
+    ),
+    "data/public-buckets": Broken((*_C, "args", 0), "--no-sign-request", {"args": _ALL, "0": _ALL}),
     "gpu/approved-types": Broken(
         (*_P, "nodeSelector", "nvidia.com/gpu.product"), "V100", {"nvidia.com/gpu.product": ("missing", "None")}
     ),
@@ -78,6 +92,12 @@ _BROKEN: dict[str, Broken] = {
     "labels/environment": Broken((*_LABELS, "environment"), "prod", silence_complies=False),
     "labels/expiry": Broken((*_LABELS, "expires"), "2026-11-20", silence_complies=False),
     "labels/owner": Broken((*_LABELS, "owner"), "Search", {"owner": ()}),
+    "serving/approved-frameworks": Broken((*_SERVER, "framework"), "ollama", {"framework": ("''",)}),
+    "serving/model-named": Broken((*_MODEL, "unresolved"), "why", {"unresolved": ("missing", "None", "''")}),
+    "serving/model-revision": Broken((*_MODEL, "pinned"), False, {"pinned": ("True",)}),
+    "serving/model-source": Broken((*_MODEL, "name"), "acme/llm", {"name": ()}),
+    "serving/safe-formats": Broken((*_MODEL, "uri"), "/models/llm.pt", {"uri": _ALL}),
+    "serving/trust-remote-code": Broken((*_C, "args", 0), "--trust-remote-code", silence_complies=False),
     "workload/allow-privilege-escalation": Broken(
         (*_CONTEXT, "allowPrivilegeEscalation"), True, {"allowPrivilegeEscalation": ("False",)}, silence_complies=False
     ),
@@ -181,7 +201,29 @@ _DOCUMENT: dict[str, Any] = {
             }
         ],
         "images": [{"path": "/i", "reference": "r", "error": "", "digest": ""}],
-        "models": [],
+        "models": [
+            {
+                "path": f"/{role}",
+                "uri": "s3://datalake/a",
+                "scheme": "s3",
+                "name": "datalake/a",
+                "version": "",
+                "pinned": False,
+                "role": role,
+                "framework": "",
+                "unresolved": "",
+            }
+            for role in ("model", "dataset")
+        ],
+        "servers": [
+            {
+                "path": "/spec/template/spec/containers/0",
+                "framework": "vllm",
+                "runtime": "",
+                "trust_remote_code": "/spec/template/spec/containers/0/args/0",
+                "load_format": "",
+            }
+        ],
         "gpus": {"now": 1, "peak": 1, "by_resource": {"nvidia.com/gpu": 1}},
     },
     "object": {},
@@ -193,11 +235,12 @@ _SERVING = ("image/serving-images", "workload/replicas", "workload/topology-spre
 _HOST_MADE = (
     *(("subject",), ("subject", "pods"), _P, (*_P, "containers"), _C, (*_C, "image"), _LABELS),
     *(("subject", "images"), ("subject", "images", 0), ("object",)),
+    *(("subject", "models"), _MODEL, _DATASET, ("subject", "servers"), _SERVER),
     *((*_C, "resources"), (*_C, "resources", "limits"), (*_C, "resources", "requests")),
 )
 """The host makes these itself, and always; or refuses the object where they are of the wrong type."""
 
-_JUDGE_OBJECTS = ("workload/disruption-budget",)
+_JUDGE_OBJECTS = ("data/encrypted-classes", "workload/disruption-budget")
 """They read a plain object and not a pod; their unit tests have its values of the wrong type."""
 
 Answers = Mapping[tuple[str, str, str], list[tuple[str, str]]]

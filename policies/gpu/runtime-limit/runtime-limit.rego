@@ -28,6 +28,7 @@
 #     nist-800-53-r5: [SC-5, SC-6]
 package policies.gpu.runtime_limit
 
+import data.lib.training
 import data.lib.values
 
 violations contains {"message": message, "path": _deadline_path} if {
@@ -92,8 +93,7 @@ _runs_to_completion if {
 
 _runs_to_completion if {
 	input.subject.kind == "Pod"
-	some pod in input.subject.pods
-	object.get(pod, "restartPolicy", "Always") in {"Never", "OnFailure"}
+	training.runs_to_completion(input.subject)
 }
 
 _counts if input.parameters.without_gpus

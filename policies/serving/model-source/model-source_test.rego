@@ -1,0 +1,43 @@
+package policies.serving.model_source_test
+
+import data.policies.serving.model_source
+
+_model(fields) := object.union({"path": "/m", "uri": "acme/llm", "scheme": "hf", "name": "acme/llm", "role": "model"}, fields)
+
+_messages(model) := {violation.message | some violation in found} if {
+	found := model_source.violations with input as {
+		"subject": {"models": [model]},
+		"parameters": {"sources": ["s3://models", "hf://trusted"]},
+	}
+}
+
+test_approved_sources if {
+	_messages(_model({"name": "trusted/llm"})) == set()
+	_messages(_model({"scheme": "s3", "name": "models/llm"})) == set()
+	_messages(_model({"role": "dataset"})) == set()
+}
+
+test_other_sources if {
+	_messages(_model({})) == {concat("", [
+		"the model \"acme/llm\" (hf://acme/llm) comes from no approved source; ",
+		"required is one of hf://trusted, s3://models",
+	])}
+	every fields in [
+		{"name": null},
+		{"name": 7},
+		{"scheme": null},
+		{"uri": null},
+		{"role": "tokenizer"},
+		{"role": "lora"},
+		{"role": "draft"},
+		{"role": null},
+	] {
+		count(_messages(_model(fields))) == 1
+	}
+	count(_messages({"path": "/m"})) == 1
+}
+
+test_unseen if _messages(_model({"unresolved": "why"})) == {concat("", [
+	"the model cannot be seen here (why); ",
+	"required is a reference in the manifest, to one of hf://trusted, s3://models",
+])}
