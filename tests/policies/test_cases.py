@@ -45,6 +45,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
         *("in a public bucket", "without a signature", "the model ", "the dataset "),
         *("in args", "in command", "the variable", ': init container "'),
     ),
+    "data/storage-endpoints": ("the variable ", "in args", "in command", "cannot be seen here", ': init container "'),
     "defaults/gpu-toleration": ("asks for nvidia.com/gpu", "asks for amd.com/gpu", ":NoExecute"),
     "defaults/job-deadline": ("/spec/activeDeadlineSeconds", "/spec/jobTemplate/spec/activeDeadlineSeconds"),
     "defaults/namespace-labels": (

@@ -67,6 +67,7 @@ _BROKEN: dict[str, Broken] = {
         ("object", "spec", "storageClassName"), "gp3", {"spec": _ALL, "storageClassName": _NOTHING}
     ),
     "data/public-buckets": Broken((*_C, "args", 0), "--no-sign-request", {"args": _ALL, "0": _ALL}),
+    "data/storage-endpoints": Broken((*_C, "args", 0), "--endpoint-url", {"args": _ALL, "0": _ALL}),
     "gpu/approved-types": Broken(
         (*_P, "nodeSelector", "nvidia.com/gpu.product"), "V100", {"nvidia.com/gpu.product": ("missing", "None")}
     ),

@@ -3,7 +3,7 @@
 # description: >-
 #   Without the version nobody can repeat a training run, or tell which models were trained on data that have to go. Without the class
 #   nobody can say where the model may run. Both stand in the reference itself (s3://datalake/restricted/claims/v3) or in labels or
-#   annotations of the object or its pods. Where they contradict each other, the stricter one has to be named.
+#   annotations of the object or its pods; a path in the container needs none if data are put there from elsewhere. Where they contradict each other, the stricter one has to be named.
 # scope: package
 # related_resources:
 #   - ref: https://huggingface.co/docs/datasets/loading#hugging-face-hub
@@ -90,11 +90,26 @@ violations contains {"message": message, "path": dataset.path} if {
 	])
 }
 
+# A path in the container is where data were put that another reference names; it is judged if none does.
 _datasets contains dataset if {
+	some dataset in _all_datasets
+	not _is_local(dataset)
+}
+
+_datasets contains dataset if {
+	some dataset in _all_datasets
+	every other in _all_datasets {
+		_is_local(other)
+	}
+}
+
+_all_datasets contains dataset if {
 	training.may_train(input.subject)
 	some dataset in input.subject.models
 	object.get(dataset, "role", "model") == "dataset"
 }
+
+_is_local(dataset) if object.get(dataset, "scheme", "") == "file"
 
 _shown(dataset) := references.described(dataset) if not references.is_unseen(dataset)
 

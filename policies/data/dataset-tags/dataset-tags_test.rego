@@ -79,6 +79,17 @@ test_the_stricter_of_two_classes if {
 	_messages({"version": "1", "name": "lake/public/a"}, {"class": "restricted"}, {}) == set()
 }
 
+test_a_path_that_data_are_put_at if {
+	local := {"path": "/a", "uri": "/data", "scheme": "file", "name": "/data", "role": "dataset"}
+	remote := {"path": "/b", "uri": "s3://a/v1", "scheme": "s3", "name": "a/v1", "role": "dataset"}
+	alone := dataset_tags.violations with input as _with_models([local])
+	{violation.path | some violation in alone} == {"/a"}
+	both := dataset_tags.violations with input as _with_models([local, remote])
+	both == set()
+}
+
+_with_models(models) := object.union(_input({}, {"class": "public"}, {}), {"subject": {"models": models}})
+
 test_unseen if {
 	_messages({"unresolved": "why"}, {"class": "public"}, {}) == {concat("", [
 		"the dataset (why) carries no version; ",

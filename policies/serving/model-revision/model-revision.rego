@@ -39,7 +39,7 @@ violations contains {"message": message, "path": model.path} if {
 	not references.is_unseen(model)
 	not model.pinned == true
 	not references.leads_to_one_of(model, input.parameters.immutable_sources)
-	message := concat("", [references.described(model), _revision_found(model), "; required is ", _revision_required(model)])
+	message := concat("", [references.located(model), _revision_found(model), "; required is ", _revision_required(model)])
 }
 
 violations contains {"message": message, "path": model.path} if {

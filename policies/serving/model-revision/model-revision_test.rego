@@ -34,7 +34,7 @@ test_pinned if {
 
 test_not_pinned if {
 	_violations(_model({})) == {{
-		"message": "the model \"acme/llm\" names no revision; required is a commit (40 hexadecimal digits)",
+		"message": "the model \"acme/llm\" (hf://acme/llm) names no revision; required is a commit (40 hexadecimal digits)",
 		"path": "/m",
 	}}
 	every pinned in [null, "true", 1, {}] {
@@ -45,10 +45,10 @@ test_not_pinned if {
 
 test_what_is_required_depends_on_the_scheme if {
 	moving := "names the revision \"v2\", which can come to mean another one; required is"
-	_messages(_model({"version": "v2", "scheme": "oci"})) == {concat(" ", ["the model \"acme/llm\"", moving, "a digest (@sha256:...)"])}
-	_messages(_model({"version": "v2", "scheme": "models"})) == {concat(" ", ["the model \"acme/llm\"", moving, "the number of a version"])}
+	_messages(_model({"version": "v2", "scheme": "oci"})) == {concat(" ", ["the model \"acme/llm\" (oci://acme/llm)", moving, "a digest (@sha256:...)"])}
+	_messages(_model({"version": "v2", "scheme": "models"})) == {concat(" ", ["the model \"acme/llm\" (models://acme/llm)", moving, "the number of a version"])}
 	_messages(_model({"version": "v2", "scheme": "s3"})) == {concat(" ", [
-		"the model \"acme/llm\"",
+		"the model \"acme/llm\" (s3://acme/llm)",
 		moving,
 		"the version of the object, or a source that is never overwritten",
 	])}
