@@ -70,7 +70,8 @@ class Server:
     """Something that loads models: a container, or the field of a kind that stands for one.
 
     `framework` is what it runs (`vllm`, `tgi`, `triton` ...), `runtime` the runtime object that it names.
-    `trust_remote_code` and `load_format` are the pointers and values of what was set; empty where that is not.
+    `trust_remote_code` and `load_format` are the pointers and values of what was set (each format once, with
+    commas, where a script starts several servers); empty where that is not.
     """
 
     path: str

@@ -190,13 +190,13 @@ def _datasets(commands: list[list[Word]], variables: Variables, known: set[tuple
 
 
 def _together(server: Server, earlier: Server | None) -> Server:
-    """One of several commands; what an earlier one allows is allowed."""
+    """One of several commands; what an earlier one allows is allowed, and its format is listed, too."""
     if earlier is None:
         return server
     return replace(
         server,
         trust_remote_code=server.trust_remote_code or earlier.trust_remote_code,
-        load_format=server.load_format or earlier.load_format,
+        load_format=",".join(dict.fromkeys(filter(None, (earlier.load_format, server.load_format)))),
     )
 
 

@@ -3,7 +3,7 @@
 # description: >-
 #   Weights from anywhere are code from anywhere, with a licence from anywhere. The platform keeps the models that were evaluated and
 #   scanned in a few places. Models, tokenizers, adapters and draft models are judged by where they lead to, a path in a container by
-#   what is mounted there. What is named outside the object is not known to come from there.
+#   what is mounted there; what an init container copies for a model server counts as its model. What is named outside the object is not known to come from there.
 # scope: package
 # related_resources:
 #   - ref: https://genai.owasp.org/llmrisk/llm032025-supply-chain/
@@ -12,7 +12,7 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
-#   reads: {}
+#   reads: {pod: [restartPolicy], container: [restartPolicy]}
 #   parameters:
 #     sources:
 #       description: >-
@@ -33,6 +33,7 @@
 package policies.serving.model_source
 
 import data.lib.references
+import data.lib.training
 
 violations contains {"message": message, "path": model.path} if {
 	some model in _models
@@ -50,6 +51,16 @@ violations contains {"message": message, "path": model.path} if {
 _models contains model if {
 	some model in input.subject.models
 	object.get(model, "role", "model") != "dataset"
+}
+
+# What an init container copies for a model server is taken for its model.
+_models contains model if {
+	not training.trains(input.subject)
+	some server in input.subject.servers
+	server.framework != ""
+	some model in input.subject.models
+	object.get(model, "role", "model") == "dataset"
+	contains(model.path, "/initContainers/")
 }
 
 _sources := concat(", ", sort(input.parameters.sources))

@@ -41,3 +41,19 @@ test_unseen if _messages(_model({"unresolved": "why"})) == {concat("", [
 	"the model cannot be seen here (why); ",
 	"required is a reference in the manifest, to one of hf://trusted, s3://models",
 ])}
+
+test_what_is_copied_for_a_server if {
+	copied := _model({"path": "/spec/initContainers/0/args/2", "role": "dataset", "uri": "s3://x/y", "scheme": "s3", "name": "x/y"})
+	_paths("Deployment", [{"framework": "vllm"}], copied) == {"/spec/initContainers/0/args/2"}
+	_paths("Deployment", [{"framework": ""}], copied) == set()
+	_paths("Deployment", [], copied) == set()
+	_paths("Job", [{"framework": "vllm"}], copied) == set()
+	_paths("Deployment", [{"framework": "vllm"}], object.union(copied, {"path": "/spec/containers/0/args/2"})) == set()
+}
+
+_paths(kind, servers, model) := {violation.path | some violation in found} if {
+	found := model_source.violations with input as {
+		"subject": {"kind": kind, "pods": [], "labels": {}, "servers": servers, "models": [model]},
+		"parameters": {"sources": ["s3://models"]},
+	}
+}

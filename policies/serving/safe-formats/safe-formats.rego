@@ -60,7 +60,8 @@ violations contains {"message": message, "path": model.path} if {
 violations contains {"message": message, "path": server.path} if {
 	some server in input.subject.servers
 	is_string(server.load_format)
-	lower(server.load_format) in {lower(format) | some format in input.parameters.load_formats}
+	some format in split(lower(server.load_format), ",")
+	format in {lower(refused) | some refused in input.parameters.load_formats}
 	message := concat("", [
 		"the model server is told to load the format ",
 		values.shown(server.load_format),

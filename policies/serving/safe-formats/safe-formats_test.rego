@@ -37,7 +37,7 @@ test_the_name_counts_too if {
 }
 
 test_load_formats if {
-	every format in ["pt", "PT"] {
+	every format in ["pt", "PT", "auto,pt"] {
 		{violation.path | some violation in _violations([], [{"path": "/s", "load_format": format}])} == {"/s"}
 	}
 	every format in ["", "safetensors", null, 7] {

@@ -301,6 +301,9 @@ def test_servers_and_load_formats() -> None:
     (server,) = content({"command": ["vllm", "serve", "a/b", "--load-format", "safetensors"]}).servers
     assert (server.framework, server.path, server.load_format) == ("vllm", C, "safetensors")
     assert content({"command": ["nginx"]}).servers == ()
+    script = "vllm serve a/b --load-format pt & vllm serve c/d --load-format auto"
+    (server,) = content({"command": ["sh", "-c", script]}).servers
+    assert server.load_format == "pt,auto"
 
 
 @pytest.mark.parametrize(
