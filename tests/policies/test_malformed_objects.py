@@ -23,11 +23,12 @@ from pratique.kinds import subject_of
 from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY, Case, load_cases
 from tests.policies.conftest import ENGINES, SECONDS
-from tests.policies.test_malformed import MISSING, VALUES
+from tests.policies.test_malformed import MISSING
 from tests.policies.test_malformed_fields import JUDGE_OBJECTS
 
 pytestmark = pytest.mark.slow
 
+_VALUES: tuple[Any, ...] = (MISSING, None, "", "x", '"', 7, True, [], ["x"], {}, {"x": 1})
 _AT_A_TIME = 200
 """Documents in one request."""
 
@@ -35,7 +36,7 @@ _AT_A_TIME = 200
 def _variants(part: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Each place below `part`, with each value that is put there."""
     if path:
-        yield from ((path, value) for value in VALUES)
+        yield from ((path, value) for value in _VALUES)
     if isinstance(part, dict):
         for key, value in part.items():
             if path or key not in ("apiVersion", "kind", "metadata"):

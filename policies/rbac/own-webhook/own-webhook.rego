@@ -239,12 +239,19 @@ _are_known(conditions) if {
 	}
 }
 
-_is_ours(client) if concat("/", [client.service.namespace, client.service.name]) in input.parameters.own_endpoints
+_is_ours(client) if {
+	service := values.as_object(object.get(client, "service", null))
+	is_string(object.get(service, "namespace", null))
+	is_string(object.get(service, "name", null))
+	concat("/", [service.namespace, service.name]) in input.parameters.own_endpoints
+}
 
 _is_ours(client) if {
+	url := object.get(client, "url", null)
+	is_string(url)
 	some endpoint in input.parameters.own_endpoints
 	startswith(endpoint, "https://")
-	startswith(client.url, concat("", [trim_right(endpoint, "/"), "/"]))
+	startswith(url, concat("", [trim_right(endpoint, "/"), "/"]))
 }
 
 _asks(resource, operation) if {
