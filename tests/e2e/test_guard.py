@@ -44,11 +44,11 @@ def guarded(cluster: Cluster) -> Iterator[Client]:
     for document in _documents():
         assert grace.apply(document).ok
     guard_policy, guard_binding = guard(NAME, break_glass_users=[GRACE])
-    for plural, document in (
+    for plural, guarding in (
         ("validatingadmissionpolicies", guard_policy),
         ("validatingadmissionpolicybindings", guard_binding),
     ):
-        made = grace.request("POST", f"{GROUP}/{plural}", document)
+        made = grace.request("POST", f"{GROUP}/{plural}", guarding)
         assert made.ok, made.message
     eve = cluster.client(EVE, ("system:masters",))
 
