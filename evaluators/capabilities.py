@@ -217,6 +217,8 @@ class _ModuleCheck:
             yield from self._reference(reference)
         yield from self._free_variables_in_calls()
         yield from self._pairs_in_comprehensions()
+        yield from self._negations_in_every()
+        yield from self._arguments_in_comprehensions()
 
     def _problem(self, line: int, message: str) -> Problem:
         return Problem(self.module.path, f"line {line}", message)
@@ -556,7 +558,51 @@ class _ModuleCheck:
                 return False
         return False
 
-    # 8. Fields of pods and containers. A name is enough: whose field it is cannot be told from tokens.
+    # 8. What regopy answers wrongly without a word: a `not` in the body of `every` always holds, and an argument of a
+    # function that is an index inside of a comprehension stands for every key.
+
+    def _negations_in_every(self) -> Iterator[Problem]:
+        for index, token in enumerate(self._tokens[self._start :], start=self._start):
+            if token.text == "every" and token.kind == "name" and self._text(index - 1) != ".":
+                for inside in self._body_of_every(index):
+                    if inside.text == "not" and inside.kind == "name":
+                        message = "a `not` in `every` always holds in regopy; write a helper that is true instead"
+                        yield self._problem(inside.line, message)
+
+    def _body_of_every(self, index: int) -> Sequence[Token]:
+        """The tokens between the braces that follow what the `every` at `index` goes through."""
+        depth, start, after_in = 0, 0, False
+        for position, token in enumerate(self._tokens[index + 1 :], start=index + 1):
+            word = token.text if token.kind == "operator" else ""
+            if word == "{" and depth == 0 and after_in and self._text(position - 1) != "in":
+                start = position + 1
+            depth += (word in ("(", "[", "{")) - (word in (")", "]", "}"))
+            after_in = after_in or (depth == 0 and token.text == "in")
+            if start and depth == 0:
+                return self._tokens[start:position]
+        return self._tokens[start:] if start else ()
+
+    def _arguments_in_comprehensions(self) -> Iterator[Problem]:
+        arguments: frozenset[str] = frozenset()
+        open_brackets: list[bool] = []  # for each: whether it is in a comprehension
+        for index, token in enumerate(self._tokens[self._start :], start=self._start):
+            if token.first_on_line and not open_brackets and token.text not in ("}", "else"):
+                names = self._until(index + 2, ")") if self._text(index + 1) == "(" else ()
+                arguments = frozenset(name.text for name in names if name.kind == "name")
+            if token.kind != "operator":
+                continue
+            if token.text in ("(", "[", "{"):
+                inside = bool(open_brackets) and open_brackets[-1]
+                indexes = self._is_index(index)
+                named = self._text(index + 1)
+                if indexes and inside and named in arguments and self._text(index + 2) == "]":
+                    message = f"`[{named}]` in a comprehension stands for every key in regopy, because `{named}` is an"
+                    yield self._problem(token.line, f"{message} argument of the function; write `object.get`")
+                open_brackets.append(inside or (not indexes and self._comprehension(index) is not None))
+            elif token.text in (")", "]", "}") and open_brackets:
+                open_brackets.pop()
+
+    # 9. Fields of pods and containers. A name is enough: whose field it is cannot be told from tokens.
 
     def fields_named(self) -> Iterator[tuple[int, Reads]]:
         """The fields named after a dot or by a word of a text, with the line."""

@@ -724,7 +724,7 @@ class LedgerReader:
                 before = sequence
                 document = orjson.loads(text)
                 for evaluation in document["evaluations"]:
-                    if evaluation["result"] == Result.EXEMPT:
+                    if evaluation["result"] == Result.EXEMPT and evaluation["waiver"]:  # else it was a bypass
                         found.setdefault(evaluation["waiver"], datetime.fromisoformat(document["time"]))
             if len(rows) < PAGE_ROWS:
                 return found

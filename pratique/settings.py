@@ -61,6 +61,13 @@ def _text(text: str) -> str:
     return text
 
 
+def _names(text: str) -> frozenset[str]:
+    names = frozenset(name.strip() for name in text.split(","))
+    if "" in names:
+        raise ValueError("holds an empty name; write NAME,NAME")
+    return names
+
+
 def _switch(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError(f"is {text!r}, neither true nor false")
@@ -127,6 +134,7 @@ class Settings:
     kubeconfig: Path | None = None
     in_cluster: bool = False
     cluster_config: bool = False
+    break_glass_users: frozenset[str] = frozenset()
     engine: str = "auto"
     opa: Path | None = None
     opa_url: str = ""
@@ -180,6 +188,12 @@ KEYS = (
     Key("kubeconfig", _path, "FILE", "how to reach the API server, for namespace labels and scaled objects"),
     Key("in_cluster", _switch, "", "reach the API server with the pod's own service account"),
     Key("cluster_config", _switch, "", "read PolicyBinding and Waiver objects of the cluster, beside those in config"),
+    Key(
+        "break_glass_users",
+        _names,
+        "NAME,NAME",
+        "users whom the rules about Pratique's own webhook do not stop; each time is recorded as a bypass",
+    ),
     Key(
         "engine", _one_of("auto", "opa", "regopy"), "ENGINE", "auto (OPA where it is found, else regopy), opa or regopy"
     ),

@@ -163,6 +163,7 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
             ),
             metrics=metrics,
             own=OwnKinds(signer=signer_of(settings.approval_key) if settings.approval_key else None),
+            break_glass_users=settings.break_glass_users,
         )
         if certificate is not None:
             app.details["certificate"] = certificate.state

@@ -17,6 +17,7 @@ from pratique.configuration import load_configuration
 from pratique.errors import ConfigError, Problem
 from pratique.policy import PolicySet
 from pratiquectl.__main__ import EXIT_DONE, Subparsers
+from webhook.guard import guard
 from webhook.registration import Registration, ServiceReference, registered
 
 OWN_NAMESPACE = "pratique-system"
@@ -52,6 +53,18 @@ def add_parser(subparsers: Subparsers) -> None:
         help="the webhook's own namespace, about which it is not asked, so that it can always be started again "
         f"(default: that of --service, or {OWN_NAMESPACE})",
     )
+    parser.add_argument(
+        "--guard",
+        action="store_true",
+        help="print a ValidatingAdmissionPolicy too, by which the API server lets nobody remove or weaken them",
+    )
+    parser.add_argument(
+        "--break-glass-user",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a user whom the guard does not stop, as in the setting break_glass_users; can be given again",
+    )
     parser.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="default: yaml")
 
 
@@ -61,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         LoadError: policies, configuration or CA bundle cannot be used.
     """
+    if args.break_glass_user and not args.guard:
+        raise ConfigError(Problem("command line", "--break-glass-user", "is for --guard; give that too"))
     configuration = load_configuration(args.config, PolicySet.load(args.policies))
     own = args.own_namespace or (args.service.namespace if args.service else OWN_NAMESPACE)
     found = registered(
@@ -73,14 +88,17 @@ def run(args: argparse.Namespace) -> int:
             own_kinds=True,
         ),
     )
+    documents = found.documents
+    if args.guard:
+        documents += guard(args.name, break_glass_users=args.break_glass_user)
     if args.output == "json":
         for note in found.notes:
             print(f"pratique: {note}", file=sys.stderr)
-        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": found.documents}, indent=2))
+        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}, indent=2))
     else:
         for note in found.notes:
             print(f"# {note}")
-        print(_yaml(found.documents), end="")
+        print(_yaml(documents), end="")
     return EXIT_DONE
 
 

@@ -38,6 +38,7 @@ from pratique.live import Live
 from pratique.shape import Object
 from reports.text import visible
 from webhook.body import BodyBudget, BodyReader, Disconnected, Refused
+from webhook.break_glass import with_bypasses
 from webhook.connection import asked_at
 from webhook.limits import (
     ANSWER_MARGIN_SECONDS,
@@ -307,11 +308,20 @@ def create_app(
     limits: Limits,
     metrics: Metrics,
     own: OwnKinds | None = None,
+    break_glass_users: frozenset[str] = frozenset(),
 ) -> Webhook:
-    """The webhook as an ASGI application, to be served by uvicorn. `own` judges Pratique's own objects."""
+    """The webhook as an ASGI application, to be served by uvicorn. `own` judges Pratique's own objects; the rules about
+    its own webhook do not stop `break_glass_users` (`webhook.break_glass`)."""
     metrics.watch(live, recorder if isinstance(recorder, Ledger) else None)
     intake = Intake(limits, metrics)
-    judge = Judge(live=live, recorder=recorder, parents=parents, metrics=metrics, own=own or OwnKinds())
+    judge = Judge(
+        live=live,
+        recorder=recorder,
+        parents=parents,
+        metrics=metrics,
+        own=own or OwnKinds(),
+        break_glass_users=break_glass_users,
+    )
     endpoints = {
         "/validate": ReviewEndpoint(judge.validate, intake),
         "/mutate": ReviewEndpoint(judge.mutate, intake),
@@ -322,8 +332,18 @@ def create_app(
 class Judge:
     """Makes the answer to a review: decides and records."""
 
-    def __init__(self, *, live: Live, recorder: Recorder, parents: Parents, metrics: Metrics, own: OwnKinds) -> None:
+    def __init__(
+        self,
+        *,
+        live: Live,
+        recorder: Recorder,
+        parents: Parents,
+        metrics: Metrics,
+        own: OwnKinds,
+        break_glass_users: frozenset[str],
+    ) -> None:
         self._own = own
+        self._break_glass_users = break_glass_users
         self._live = live
         self._recorder = recorder
         self._parents = parents
@@ -352,7 +372,7 @@ class Judge:
             del review
             decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
             del subject, request
-            decision = with_evaluations(decision, own)
+            decision = with_bypasses(with_evaluations(decision, own), self._break_glass_users)
         # 5. record
         if unrecorded := await self._record(decision):
             return refusal(uid, code=500, message=unrecorded)

@@ -204,6 +204,46 @@ def test_each_field_is_refused_once_and_without_reads_none_is(tmp_path: Path) ->
     capabilities.check(replace(policies, policies={metadata.name: replace(metadata, reads=None)}))
 
 
+NOT_IN_EVERY = "a `not` in `every` always holds in regopy; write a helper that is true instead"
+INDEX = (
+    "`[key]` in a comprehension stands for every key in regopy, because `key` is an argument of the function; "
+    "write `object.get`"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("_ok(xs) if { every x in xs { not x in {1} } }", NOT_IN_EVERY),
+        ("_ok(xs) if { every x in {1, xs} { x > 0; not _bad(x) } }", NOT_IN_EVERY),
+        ("_ok(xs) if { every i, x in [y | some y in xs] { count([1 | not _bad(x)]) > i } }", NOT_IN_EVERY),
+        ("_of(xs, key) := {x | x := xs[key]}", INDEX),
+        ("_of(xs, key) := [x | some y in xs; x := y.z[key].w]", INDEX),
+        ("_of(xs, key) := {1: x | x := upper(xs[key])}", INDEX),
+        ("_of(xs, key) := xs if {\n\tcount([x |\n\t\tx := xs[key]\n\t]) > 0\n}", INDEX),
+    ],
+)
+def test_what_regopy_answers_wrongly_without_a_word_is_refused(tmp_path: Path, body: str, expected: str) -> None:
+    (refused,) = refusals(bundle(tmp_path, f"{body}\n\n{ALWAYS}\n\n_bad(x) if x == 0"))
+    assert refused.partition(": line ")[2].partition(": ")[2] == expected
+
+
+def test_what_looks_like_it_passes(tmp_path: Path) -> None:
+    body = """_ok(xs) if {
+	every x in xs { _good(x) }
+	not _good(xs)
+}
+
+_good(x) if x != 0
+
+_of(xs, key) := xs[key] if count({x | some x in xs}) > 0
+
+_other(xs) := {x | some key in ["a"]; x := xs[key]}
+
+"""
+    capabilities.check(bundle(tmp_path, body + ALWAYS))
+
+
 V0 = [
     'violations[{"message": "m", "path": ""}] { true }',
     'violations contains {"message": "m", "path": ""} { true }',

@@ -87,6 +87,16 @@ async def _decide_all(engine: str, policies: PolicySet) -> dict[str, Outcome]:
         await evaluator.close()
 
 
+async def decide_once(engine: str, case: Case, policies: PolicySet) -> Outcome:
+    """What `engine` makes of one case that is in no file."""
+    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
+    evaluator = await start_evaluator(choice, policies)
+    try:
+        return await _decide(case, policies, evaluator)
+    finally:
+        await evaluator.close()
+
+
 async def _decide(case: Case, policies: PolicySet, evaluator: Evaluator) -> Outcome:
     recorder = _Recorder(evaluator)
     engine = Engine(

@@ -196,3 +196,15 @@ def test_without_a_certificate_nothing_is_served() -> None:
 
     with pytest.raises(ConfigError, match="tls_cert and tls_key are not both set; `pratique certs` makes a pair"):
         read_settings(file=None, environ={}, flags=flags)
+
+
+def test_break_glass_users_are_names_with_commas_between() -> None:
+    flags = {**_REQUIRED, "break_glass_users": "ada@example.com, grace@example.com"}
+    assert read_settings(file=None, environ={}, flags=flags).break_glass_users == {
+        "ada@example.com",
+        "grace@example.com",
+    }
+    for text in (",", "ada,", " "):
+        assert _problems({"break_glass_users": text}) == [
+            "command line: --break-glass-users: break_glass_users holds an empty name; write NAME,NAME"
+        ]

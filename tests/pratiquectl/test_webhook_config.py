@@ -69,6 +69,22 @@ def test_json_is_one_list_that_kubectl_takes(place: _Place, capsys: pytest.Captu
     assert json.loads(capsys.readouterr().out) == {"apiVersion": "v1", "kind": "List", "items": documents}
 
 
+def test_the_guard_is_printed_on_demand(place: _Place, capsys: pytest.CaptureFixture[str]) -> None:
+    users = ("--break-glass-user", "grace@example.com", "--break-glass-user", 'o"brien')
+    assert place.run(*_SERVICE, "--name", "clearance", "--guard", *users) == 0
+
+    validating, mutating, policy, guard = _documents(capsys.readouterr().out)
+    assert {validating["metadata"]["name"], mutating["metadata"]["name"]} == {"clearance"}
+    assert (policy["kind"], guard["kind"]) == ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    assert {policy["metadata"]["name"], guard["metadata"]["name"], guard["spec"]["policyName"]} == {"clearance-guard"}
+    assert guard["spec"]["validationActions"] == ["Deny", "Audit"]
+    (condition,) = policy["spec"]["matchConditions"]
+    assert condition["expression"] == 'oldObject.metadata.name == "clearance"'
+    assert policy["spec"]["variables"][0]["expression"] == (
+        'request.userInfo.username in ["grace@example.com", "o\\"brien"]'
+    )
+
+
 def test_it_prints_the_same_each_time(place: _Place, capsys: pytest.CaptureFixture[str]) -> None:
     config = str(ROOT / "policies" / "bindings")
     outputs = set()
@@ -136,6 +152,7 @@ def test_what_could_not_be_narrowed_is_said_where_it_does_no_harm(
         ((*_SERVICE, "--ca-bundle", "none.crt"), "none.crt: cannot be read: No such file or directory"),
         ((*_SERVICE, "--ca-bundle", __file__), f"{__file__}: holds no PEM certificate: "),
         ((*_SERVICE, "--config", "none"), "none"),
+        ((*_SERVICE, "--break-glass-user", "ada"), "command line: --break-glass-user: is for --guard; give that too"),
     ],
 )
 def test_what_is_wrong_is_said(

@@ -35,6 +35,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REVIEWS = ROOT / "tests" / "fixtures" / "reviews"
 START_SECONDS = 60.0
 HOST = "127.0.0.1"
+BREAK_GLASS = "breaker@example.com"
+"""The only break-glass user of a served webhook."""
 
 
 def captured(name: str) -> bytes:
@@ -230,6 +232,7 @@ class Served:
             limits=self._limits,
             metrics=self.metrics,
             own=self._own,
+            break_glass_users=frozenset({BREAK_GLASS}),
         )
         config = uvicorn.Config(
             self.app,

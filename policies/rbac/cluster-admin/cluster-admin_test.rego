@@ -1,0 +1,80 @@
+package policies.rbac.cluster_admin_test
+
+import data.lib.pods_test
+import data.policies.rbac.cluster_admin
+
+_document(subject, submitted) := {
+	"subject": object.union({"identity": {"name": "team-search"}}, subject),
+	"object": submitted,
+	"parameters": {"all_powerful_roles": ["cluster-admin"], "approved_subjects": ["Group/approved", "ServiceAccount/ops/deployer"], "exempt_bindings": ["exempt-*"]},
+}
+
+_found(subject, binding) := found if {
+	found := cluster_admin.violations with input as _document(subject, binding)
+}
+
+_cluster_wide := {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding"}
+
+_reference := {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+
+_violations(subjects) := _found(_cluster_wide, {"roleRef": _reference, "subjects": subjects})
+
+_paths(subjects) := pods_test.paths(_violations(subjects))
+
+_bad := {"kind": "User", "name": "ada@example.com"}
+
+_harmless := {"kind": "Group", "name": "approved"}
+
+test_the_finding if {
+	_violations([_harmless, _bad]) == {{
+		"message": "the binding gives the role \"cluster-admin\" to the user \"ada@example.com\"; required is a role with fewer rights, or an approved subject",
+		"path": "/subjects/1",
+	}}
+	in_a_namespace := {"apiVersion": "rbac.authorization.k8s.io/v1beta1", "kind": "RoleBinding"}
+	count(_found(in_a_namespace, {"roleRef": _reference, "subjects": [_bad]})) == 1
+}
+
+test_nobody if {
+	every subjects in [null, [], [_harmless]] {
+		_violations(subjects) == set()
+	}
+}
+
+test_exempt_bindings_and_other_kinds_are_not_judged if {
+	every subject in [
+		object.union(_cluster_wide, {"identity": {"name": "exempt-one"}}),
+		{"apiVersion": "v1", "kind": "ConfigMap"},
+		{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"},
+		{"apiVersion": "example.com/v1", "kind": "RoleBinding"},
+	] {
+		_found(subject, {"roleRef": _reference, "subjects": [_bad]}) == set()
+	}
+}
+
+test_what_cannot_be_read_is_refused if {
+	every subjects in ["x", 1, true, {}, _bad] {
+		_paths(subjects) == {"/subjects"}
+	}
+	every subject in ["x", 1, null, [], {}, {"kind": "Group"}, {"name": "x"}, {"kind": null, "name": "x"}, {"kind": "Group", "name": 1}] {
+		_paths([subject]) == {"/subjects/0"}
+	}
+	every reference in [null, "x", [], {}, {"name": null}, {"name": 1}] {
+		pods_test.paths(_found(_cluster_wide, {"roleRef": reference, "subjects": [_harmless]})) == {"/roleRef"}
+	}
+}
+
+test_service_accounts_are_approved_with_their_namespace if {
+	_paths([{"kind": "ServiceAccount", "name": "deployer", "namespace": "ops"}]) == set()
+	every namespace in [null, "", "team-a", 1] {
+		_paths([{"kind": "ServiceAccount", "name": "deployer", "namespace": namespace}]) == {"/subjects/0"}
+	}
+}
+
+test_which_role if {
+	every reference in [{"kind": "ClusterRole", "name": "view"}, {"kind": "Role", "name": "cluster-admin"}] {
+		_found(_cluster_wide, {"roleRef": reference, "subjects": [_bad]}) == set()
+	}
+	every reference in [{"name": "cluster-admin"}, {"kind": null, "name": "cluster-admin"}, {"kind": "role", "name": "cluster-admin"}] {
+		count(_found(_cluster_wide, {"roleRef": reference, "subjects": [_bad]})) == 1
+	}
+}
