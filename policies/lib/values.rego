@@ -54,9 +54,10 @@ _number(number) := concat("", [_sign(number), trim_suffix(trim_right(text, "0"),
 	text := concat(".", [json.marshal(round((thousandths - rest) / 1000)), substring(decimals, count(decimals) - 3, 3)])
 }
 
-_sign(number) := "-" if number < 0
+# What rounds to nothing has no sign.
+_sign(number) := "-" if round(number * 1000) < 0
 
-_sign(number) := "" if number >= 0
+_sign(number) := "" if round(number * 1000) >= 0
 
 # One token of a JSON pointer (RFC 6901, section 4).
 pointer_token(name) := replace(replace(name, "~", "~0"), "/", "~1")
