@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from pratique import platform_crd
 from tests.support import workloads
 from tests.support.cluster import REPOSITORY, Client, Cluster
+from tests.support.processes import wait_until
 from tests.support.webhook import OWN_NAMESPACE, Webhook, prepare, unregister
 
 _HERE = Path(__file__).parent
@@ -68,6 +71,37 @@ def make_namespace(cluster: Cluster, **labels: str) -> str:
     name = f"team-{next(_numbers)}"
     cluster.create_namespace(name, labels)
     return name
+
+
+def serve_definitions(admin: Client, definitions: Iterable[Mapping[str, Any]]) -> None:
+    """Have the API server serve the kinds of CustomResourceDefinitions; it must find each of them structural."""
+    for definition in definitions:
+        name = definition["metadata"]["name"]
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+        assert admin.apply(definition).ok
+
+        def served(path: str = path) -> bool:
+            conditions = admin.get(path).body.get("status", {}).get("conditions") or []
+            found = {condition["type"]: condition["status"] for condition in conditions}
+            assert found.get("NonStructuralSchema") != "True", conditions
+            return found.get("Established") == "True"
+
+        wait_until(served, timeout_seconds=20, what=f"{name} is served")
+
+
+@pytest.fixture(scope="session")
+def platform_kinds(admin: Client) -> None:
+    """The platform's own kinds, served."""
+    definitions = platform_crd.definitions().values()
+    serve_definitions(admin, definitions)
+    for definition in definitions:
+        plural = definition["spec"]["names"]["plural"]
+        path = f"/apis/{platform_crd.GROUP}/{platform_crd.VERSION}/{plural}"
+        wait_until(partial(_listed, admin, path), timeout_seconds=20, what=f"{plural} can be listed")
+
+
+def _listed(client: Client, path: str) -> bool:
+    return client.get(path).ok
 
 
 Govern = Callable[..., AbstractContextManager[Webhook]]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pratique.crd import definitions
-from tests.e2e.conftest import FAST, deny_and_warn, make_namespace
+from tests.e2e.conftest import FAST, deny_and_warn, make_namespace, serve_definitions
 from tests.support import workloads
 from tests.support.approvals import approvers, ed25519, private_pem, public_pem, request
 from tests.support.cluster import REPOSITORY, Client, Cluster
@@ -48,18 +48,7 @@ _USERS = [
 @pytest.fixture(scope="module")
 def crds(cluster: Cluster, admin: Client) -> None:
     """The definitions of the chart, served."""
-    for definition in definitions().values():
-        name = definition["metadata"]["name"]
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
-        assert admin.apply(definition).ok
-
-        def served(path: str = path) -> bool:
-            conditions = admin.get(path).body.get("status", {}).get("conditions") or []
-            found = {condition["type"]: condition["status"] for condition in conditions}
-            assert found.get("NonStructuralSchema") != "True", conditions
-            return found.get("Established") == "True"
-
-        wait_until(served, timeout_seconds=20, what=f"{name} is served")
+    serve_definitions(admin, definitions().values())
     for obj in _USERS:
         assert admin.apply(obj).ok
     wait_until(lambda: admin.get(WAIVERS).ok, timeout_seconds=20, what="waivers can be listed")
