@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import yaml
 from pratique import platform_crd
 from tests.support import workloads
 from tests.support.cluster import REPOSITORY, Client, Cluster
-from tests.support.processes import wait_until
+from tests.support.definitions import serve_definitions
 from tests.support.webhook import OWN_NAMESPACE, Webhook, prepare, unregister
 
 _HERE = Path(__file__).parent
@@ -73,35 +72,10 @@ def make_namespace(cluster: Cluster, **labels: str) -> str:
     return name
 
 
-def serve_definitions(admin: Client, definitions: Iterable[Mapping[str, Any]]) -> None:
-    """Have the API server serve the kinds of CustomResourceDefinitions; it must find each of them structural."""
-    for definition in definitions:
-        name = definition["metadata"]["name"]
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
-        assert admin.apply(definition).ok
-
-        def served(path: str = path) -> bool:
-            conditions = admin.get(path).body.get("status", {}).get("conditions") or []
-            found = {condition["type"]: condition["status"] for condition in conditions}
-            assert found.get("NonStructuralSchema") != "True", conditions
-            return found.get("Established") == "True"
-
-        wait_until(served, timeout_seconds=20, what=f"{name} is served")
-
-
 @pytest.fixture(scope="session")
 def platform_kinds(admin: Client) -> None:
     """The platform's own kinds, served."""
-    definitions = platform_crd.definitions().values()
-    serve_definitions(admin, definitions)
-    for definition in definitions:
-        plural = definition["spec"]["names"]["plural"]
-        path = f"/apis/{platform_crd.GROUP}/{platform_crd.VERSION}/{plural}"
-        wait_until(partial(_listed, admin, path), timeout_seconds=20, what=f"{plural} can be listed")
-
-
-def _listed(client: Client, path: str) -> bool:
-    return client.get(path).ok
+    serve_definitions(admin, platform_crd.definitions().values())
 
 
 Govern = Callable[..., AbstractContextManager[Webhook]]

@@ -24,18 +24,23 @@ def platform(
 ) -> Iterator[Webhook]:
     if not admin.get(f"/api/v1/namespaces/{_NAMESPACE}").ok:  # the examples have it, too
         cluster.create_namespace(_NAMESPACE)
-    with govern(engine=request.param, bindings=_BINDINGS.read_text() + _LIMIT) as webhook:
+    with govern(engine=request.param, bindings=_BINDINGS.read_text() + _MORE) as webhook:
         yield webhook
 
 
-_LIMIT = """
+_MORE = """
 ---
 apiVersion: pratique.dev/v1alpha1
 kind: PolicyBinding
 metadata: {name: gpu-limit}
 spec: {policy: gpu/limit, match: {namespaces: {exclude: [kube-system, pratique-system]}}}
+---
+apiVersion: pratique.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: image-digest}
+spec: {policy: image/digest, match: {namespaces: {exclude: [kube-system, pratique-system]}}}
 """
-"""What the webhook is probed with must be refused before it counts as registered."""
+"""What counts the accelerators of an AIModel, and what refuses the pod that the webhook is probed with."""
 
 
 def test_the_files_of_the_chart_are_taken_by_kubectl(cluster: Cluster, platform_kinds: None) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from pratique.crd import definitions
-from tests.e2e.conftest import FAST, deny_and_warn, make_namespace, serve_definitions
+from tests.e2e.conftest import FAST, deny_and_warn, make_namespace
 from tests.support import workloads
 from tests.support.approvals import approvers, ed25519, private_pem, public_pem, request
 from tests.support.cluster import REPOSITORY, Client, Cluster
+from tests.support.definitions import serve_definitions
 from tests.support.processes import wait_until
 from tests.support.webhook import Webhook, prepare, unregister
 
@@ -51,7 +52,6 @@ def crds(cluster: Cluster, admin: Client) -> None:
     serve_definitions(admin, definitions().values())
     for obj in _USERS:
         assert admin.apply(obj).ok
-    wait_until(lambda: admin.get(WAIVERS).ok, timeout_seconds=20, what="waivers can be listed")
 
 
 @pytest.fixture(scope="module")
