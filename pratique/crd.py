@@ -13,7 +13,7 @@ from pratique import schemas
 
 GROUP, _, VERSION = schemas.API_VERSION.partition("/")
 
-_ANY = {"x-kubernetes-preserve-unknown-fields": True}
+ANY = {"x-kubernetes-preserve-unknown-fields": True}
 _CONDITIONS = {
     "type": "array",
     "items": {
@@ -40,14 +40,15 @@ _DESCRIPTIONS = {
 }
 
 
-def _column(name: str, path: str, *, type: str = "string", priority: int = 0) -> dict[str, Any]:
-    column = {"name": name, "type": type, "jsonPath": path}
-    return column | ({"priority": priority} if priority else {})
+def column(name: str, path: str, *, type: str = "string", priority: int = 0) -> dict[str, Any]:
+    """A printer column; one with a `priority` is shown by `kubectl get -o wide` only."""
+    found = {"name": name, "type": type, "jsonPath": path}
+    return found | ({"priority": priority} if priority else {})
 
 
-_READY = _column("Ready", '.status.conditions[?(@.type=="Ready")].status')
-_WHY = _column("Message", '.status.conditions[?(@.type=="Ready")].message', priority=1)
-_AGE = _column("Age", ".metadata.creationTimestamp", type="date")
+_READY = column("Ready", '.status.conditions[?(@.type=="Ready")].status')
+_WHY = column("Message", '.status.conditions[?(@.type=="Ready")].message', priority=1)
+AGE = column("Age", ".metadata.creationTimestamp", type="date")
 
 
 def definitions() -> dict[str, dict[str, Any]]:
@@ -61,14 +62,14 @@ def definitions() -> dict[str, dict[str, Any]]:
             # In a cluster the webhook fills in the requester.
             optional=("requestedBy",),
             columns=[
-                _column("Policies", ".spec.policies"),
-                _column("Requested By", ".spec.requestedBy"),
-                _column("Approved By", ".spec.approvedBy"),
-                _column("Expires", ".spec.expires"),
+                column("Policies", ".spec.policies"),
+                column("Requested By", ".spec.requestedBy"),
+                column("Approved By", ".spec.approvedBy"),
+                column("Expires", ".spec.expires"),
                 _READY,
-                _column("Reason", ".spec.reason", priority=1),
+                column("Reason", ".spec.reason", priority=1),
                 _WHY,
-                _AGE,
+                AGE,
             ],
         ),
         "policybindings.yaml": _definition(
@@ -77,12 +78,12 @@ def definitions() -> dict[str, dict[str, Any]]:
             "A policy put to use: where it matches, with which parameters, how strictly at each door.",
             schemas.POLICY_BINDING,
             columns=[
-                _column("Policy", ".spec.policy"),
-                _column("Enforcement", ".spec.enforcement"),
-                _column("Mutate", ".spec.mutate", type="boolean", priority=1),
+                column("Policy", ".spec.policy"),
+                column("Enforcement", ".spec.enforcement"),
+                column("Mutate", ".spec.mutate", type="boolean", priority=1),
                 _READY,
                 _WHY,
-                _AGE,
+                AGE,
             ],
         ),
     }
@@ -102,23 +103,51 @@ def _definition(
     for name, text in _DESCRIPTIONS.items():
         if name in spec["properties"]:
             spec["properties"][name] = {"description": text, **spec["properties"][name]}
+    status = {"type": "object", "properties": {"conditions": _CONDITIONS}}
+    return definition(
+        kind,
+        description,
+        api=(GROUP, VERSION),
+        plural=plural,
+        scope="Cluster",
+        category="pratique",
+        columns=columns,
+        spec=spec,
+        status=status,
+    )
+
+
+def definition(
+    kind: str,
+    description: str,
+    *,
+    api: tuple[str, str],
+    plural: str,
+    scope: str,
+    category: str,
+    columns: list[dict[str, Any]],
+    spec: Mapping[str, Any],
+    status: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The definition of a kind that has one version; `api` is its group and that version."""
+    group, version = api
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{GROUP}", "labels": {"app.kubernetes.io/name": "pratique"}},
+        "metadata": {"name": f"{plural}.{group}", "labels": {"app.kubernetes.io/name": "pratique"}},
         "spec": {
-            "group": GROUP,
-            "scope": "Cluster",
+            "group": group,
+            "scope": scope,
             "names": {
                 "kind": kind,
                 "listKind": f"{kind}List",
                 "plural": plural,
                 "singular": kind.lower(),
-                "categories": ["pratique"],
+                "categories": [category],
             },
             "versions": [
                 {
-                    "name": VERSION,
+                    "name": version,
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
@@ -133,7 +162,7 @@ def _definition(
                                 "kind": {"type": "string"},
                                 "metadata": {"type": "object"},
                                 "spec": spec,
-                                "status": {"type": "object", "properties": {"conditions": _CONDITIONS}},
+                                "status": status,
                             },
                         }
                     },
@@ -146,7 +175,7 @@ def _definition(
 def structural(schema: Mapping[str, Any]) -> dict[str, Any]:
     """`schema` as a structural one, never stricter than it."""
     if "anyOf" in schema or "if" in schema:
-        return dict(_ANY)
+        return dict(ANY)
     if "enum" in schema:
         return {"type": "string", "enum": list(schema["enum"])}
     found = {name: value for name, value in schema.items() if name in _KEPT}
@@ -157,7 +186,7 @@ def structural(schema: Mapping[str, Any]) -> dict[str, Any]:
         case "object" if isinstance(schema.get("additionalProperties"), Mapping):
             found["additionalProperties"] = structural(schema["additionalProperties"])
         case "object":
-            found |= _ANY
+            found |= ANY
         case "array":
             found["items"] = structural(schema["items"])
             if schema.get("uniqueItems"):

@@ -37,6 +37,7 @@ from pratique.decision import (
 from pratique.document import object_document, subject_document
 from pratique.errors import EvaluationError, InputError, PatchError, RuleError
 from pratique.evaluator import Evaluator, PolicyResult
+from pratique.expression_facts import ExpressionSource
 from pratique.facts import Fact, FactSource, Known, Unavailable, facts_document, gather_facts
 from pratique.fields import Reads, fields_named_in, union
 from pratique.kinds import subject_of
@@ -58,6 +59,9 @@ from pratique.uuid7 import uuid7
 from pratique.waiver import Waiver, written_time
 
 _FACTS = "facts."
+
+BUILT_IN_FACTS: Mapping[str, FactSource] = {ExpressionSource.name: ExpressionSource()}
+"""Sources that every Engine has, at every door: they need nothing but the subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class Engine:
         self.configuration = configuration
         self.evaluator = evaluator
         self.cache = cache
-        self._facts = facts or {}
+        self._facts = {**BUILT_IN_FACTS, **(facts or {})}
         self._namespace_labels = namespace_labels or configuration.namespaces.get
         self._namespace_lookup = namespace_lookup if _labels_matter(configuration) else None
         self._clock = clock

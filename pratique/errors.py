@@ -49,6 +49,15 @@ class InputError(PratiqueError):
     """The submitter must act: bytes that are not a document that Pratique can judge."""
 
 
+class ExpressionError(InputError):
+    """The author of a rule must act: it is not an expression. `position` is the character where that shows, from 1."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(f"{message} (at character {position})")
+        self.message = message
+        self.position = position
+
+
 class EvaluationError(PratiqueError):
     """A policy could not be evaluated (engine down, deadline over, malformed answer): `undecided`, never `allowed`."""
 
@@ -70,6 +79,18 @@ class PatchError(EvaluationError):
     def __init__(self, message: str, bindings: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.bindings = bindings
+
+
+class FieldMissing(EvaluationError):
+    """An expression reads a field that has no value; `field` names it as the expression does."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field} {reason}")
+        self.field = field
+
+
+class NotComparable(EvaluationError):
+    """An expression compares what cannot be compared: values of two types, an order of anything but numbers."""
 
 
 class VerificationError(PratiqueError):

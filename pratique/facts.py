@@ -39,7 +39,8 @@ Fact = Known | Absent | Unavailable
 
 
 class FactSource(Protocol):
-    """Where facts come from; implementations live in `attestations/`. Sources own their caches."""
+    """Where facts come from; implementations live in `attestations/`, but for what needs nothing outside the subject
+    (`pratique.expression_facts`). Sources own their caches."""
 
     name: str
     """`signatures`, `sbom`, `models` ...: policies declare `needs: [facts.<name>]`."""

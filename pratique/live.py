@@ -26,7 +26,7 @@ from pratique.approvers import approver_list
 from pratique.cache import DecisionCache
 from pratique.configuration import Configuration, load_configuration, trusted_approvers
 from pratique.decision import Door, Enforcement, Result
-from pratique.engine import Engine, NamespaceLabels, NamespaceLookup, Request
+from pratique.engine import BUILT_IN_FACTS, Engine, NamespaceLabels, NamespaceLookup, Request
 from pratique.errors import ConfigError, EvaluationError, LoadError, PratiqueError, Problem
 from pratique.evaluator import Evaluator
 from pratique.kinds import subject_of
@@ -386,4 +386,5 @@ def _judges(subjects: frozenset[str], subject: Subject) -> bool:
 
 
 def _needs_facts(needs: frozenset[str]) -> bool:
-    return any(need.startswith("facts.") for need in needs)
+    """Whether `needs` names facts that are not to be had without a source that was configured."""
+    return any(need.startswith("facts.") and need.removeprefix("facts.") not in BUILT_IN_FACTS for need in needs)

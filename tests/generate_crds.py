@@ -6,16 +6,19 @@ from pathlib import Path
 
 import yaml
 
-from pratique.crd import definitions
+from pratique import crd, platform_crd
 
 FOLDER = Path(__file__).resolve().parents[1] / "charts" / "pratique" / "crds"
-_HEAD = "# Made from pratique/schemas.py by `make generated`; change that.\n"
+SOURCES = {"pratique/schemas.py": crd.definitions, "pratique/platform_crd.py": platform_crd.definitions}
+"""The definitions by the file to change for them."""
 
 
 def texts() -> dict[Path, str]:
     """What each file is to hold."""
     return {
-        FOLDER / name: _HEAD + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120)
+        FOLDER / name: f"# Made from {source} by `make generated`; change that.\n"
+        + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120)
+        for source, definitions in SOURCES.items()
         for name, document in definitions().items()
     }
 

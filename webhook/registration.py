@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from pratique import platform_crd
 from pratique.binding import Binding
 from pratique.decision import Door, Enforcement
 from pratique.errors import ConfigError, Problem
@@ -348,7 +349,14 @@ def _resource(group: str, kind: str, binding: Binding, notes: dict[str, None]) -
     return resource
 
 
-_KNOWN = {**{key: kind.resource for key, kind in KINDS.items()}, **RESOURCES, **CONNECT_RESOURCES}
+_OF_PLATFORM = {(platform_crd.GROUP, kind): plural for kind, plural in platform_crd.PLURALS.items()}
+
+_KNOWN = {
+    **{key: kind.resource for key, kind in KINDS.items()},
+    **_OF_PLATFORM,
+    **RESOURCES,
+    **CONNECT_RESOURCES,
+}
 
 
 def _is_glob(text: str) -> bool:

@@ -12,7 +12,7 @@ as_object(value) := {} if not is_object(value)
 # A value as it appears in a message: text in quotes, numbers and booleans as they are, the type of anything larger.
 shown(value) := concat("", ["\"", value, "\""]) if is_string(value)
 
-shown(value) := json.marshal(_rounded(value)) if {
+shown(value) := _number(value) if {
 	is_number(value)
 	abs(value) <= _largest
 }
@@ -40,13 +40,24 @@ shown_or_missing(value) := "missing" if is_null(value)
 
 shown_or_missing(value) := shown(value) if not is_null(value)
 
-# Both engines write numbers alike up to here, and with at most three decimals that were computed: regopy 1.5.2 writes a
-# fraction of the input with six decimals, always.
+# Both engines write whole numbers alike up to here. They do not agree on fractions: regopy 1.5.2 writes those of the input with
+# six decimals, and 99900 / 1000 as 99.90000000000001; so at most three decimals are put together from whole numbers.
 _largest := 1000000000000
 
-_rounded(number) := round(number) if number == round(number)
+_number(number) := json.marshal(round(number)) if number == round(number)
 
-_rounded(number) := round(number * 1000) / 1000 if number != round(number)
+_number(number) := concat("", [_sign(number), trim_suffix(trim_right(text, "0"), ".")]) if {
+	number != round(number)
+	thousandths := round(abs(number) * 1000)
+	rest := thousandths % 1000
+	decimals := concat("", ["000", json.marshal(rest)])
+	text := concat(".", [json.marshal(round((thousandths - rest) / 1000)), substring(decimals, count(decimals) - 3, 3)])
+}
+
+# What rounds to nothing has no sign.
+_sign(number) := "-" if round(number * 1000) < 0
+
+_sign(number) := "" if round(number * 1000) >= 0
 
 # One token of a JSON pointer (RFC 6901, section 4).
 pointer_token(name) := replace(replace(name, "~", "~0"), "/", "~1")

@@ -16,6 +16,17 @@ test_values_in_messages if {
 
 test_numbers_in_messages if {
 	{values.shown(value) | some value in [2, 2.0, -7, 0.5, -1.25, 0.33333]} == {"2", "-7", "0.5", "-1.25", "0.333"}
+	[values.shown(value) | some value in [99.9, 99.95, 12.05, 0.005, 1.9999, -0.1, 4.285714, 20.0004, -1e-9]] == [
+		"99.9",
+		"99.95",
+		"12.05",
+		"0.005",
+		"2",
+		"-0.1",
+		"4.286",
+		"20",
+		"0",
+	]
 	{values.shown(value) | some value in [1000000000000, 1000000000001, 1e300, -1e300]} == {
 		"1000000000000",
 		"more than 1000000000000",

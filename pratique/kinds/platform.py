@@ -1,4 +1,4 @@
-"""The platform's own kinds (`ai.platform.internal/v1`; CRDs in charts/pratique/crds).
+"""The platform's own kinds (`ai.platform.internal/v1`; CRDs in charts/pratique/crds, made by `pratique.platform_crd`).
 
 An AIModel becomes a Deployment of between `serving.replicas.min` and `max` pods, each with `gpuCount` (1)
 accelerators of the type `gpu`. A ModelRegistry and an AIWorkspace are plain resources.

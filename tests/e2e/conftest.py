@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from pratique import platform_crd
 from tests.support import workloads
 from tests.support.cluster import REPOSITORY, Client, Cluster
+from tests.support.definitions import serve_definitions
 from tests.support.webhook import OWN_NAMESPACE, Webhook, prepare, unregister
 
 _HERE = Path(__file__).parent
@@ -68,6 +70,12 @@ def make_namespace(cluster: Cluster, **labels: str) -> str:
     name = f"team-{next(_numbers)}"
     cluster.create_namespace(name, labels)
     return name
+
+
+@pytest.fixture(scope="session")
+def platform_kinds(admin: Client) -> None:
+    """The platform's own kinds, served."""
+    serve_definitions(admin, platform_crd.definitions().values())
 
 
 Govern = Callable[..., AbstractContextManager[Webhook]]

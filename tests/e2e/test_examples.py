@@ -13,7 +13,7 @@ _REFUSED = re.compile(r"denied the request: (?P<kind>\w+) (?:\S+/)?(?P<name>\S+)
 _CREATED = re.compile(r"(?P<kind>[a-z]+)\S*/(?P<name>\S+) created \(server dry run\)")
 
 
-def test_every_example_comes_to_its_expected_verdict(cluster: Cluster, govern: Govern) -> None:
+def test_every_example_comes_to_its_expected_verdict(cluster: Cluster, platform_kinds: None, govern: Govern) -> None:
     for namespace in namespaces_of_examples():
         cluster.create_namespace(namespace)
     with govern(engine="opa", bindings=(REPOSITORY / "policies" / "bindings" / "baseline.yaml").read_text()) as webhook:

@@ -15,6 +15,7 @@ from tests.e2e.conftest import FAST, deny_and_warn, make_namespace
 from tests.support import workloads
 from tests.support.approvals import approvers, ed25519, private_pem, public_pem, request
 from tests.support.cluster import REPOSITORY, Client, Cluster
+from tests.support.definitions import serve_definitions
 from tests.support.processes import wait_until
 from tests.support.webhook import Webhook, prepare, unregister
 
@@ -48,21 +49,9 @@ _USERS = [
 @pytest.fixture(scope="module")
 def crds(cluster: Cluster, admin: Client) -> None:
     """The definitions of the chart, served."""
-    for definition in definitions().values():
-        name = definition["metadata"]["name"]
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
-        assert admin.apply(definition).ok
-
-        def served(path: str = path) -> bool:
-            conditions = admin.get(path).body.get("status", {}).get("conditions") or []
-            found = {condition["type"]: condition["status"] for condition in conditions}
-            assert found.get("NonStructuralSchema") != "True", conditions
-            return found.get("Established") == "True"
-
-        wait_until(served, timeout_seconds=20, what=f"{name} is served")
+    serve_definitions(admin, definitions().values())
     for obj in _USERS:
         assert admin.apply(obj).ok
-    wait_until(lambda: admin.get(WAIVERS).ok, timeout_seconds=20, what="waivers can be listed")
 
 
 @pytest.fixture(scope="module")

@@ -108,6 +108,53 @@ _OBJECTS = st.builds(
 )
 
 
+_NUMBERS = st.sampled_from([0, 1, 2, 8, 51, 1.5, 99.9, 99.95, 0.999, 100]) | _ODD
+_SOURCES = _IMAGES | st.sampled_from(["registry.internal/models/x:v1", "registry.internal/models/x", "hf://a/b"])
+_TIMES = st.sampled_from(["500ms", "1.5s", "30d", "4w", "721h", "0d", "1m", "never"]) | _TEXTS | _ODD
+_CONDITIONS = (
+    st.sampled_from(
+        [
+            "model.size_gb < 200",
+            "model.a['x\\\\y'] == \"it's\"",
+            "model.size_gb <",
+            "true",
+            "model.ü > 1",
+            "model.x == 'ü'",
+        ]
+    )
+    | _TEXTS
+    | st.text("model.xy<>=!&|()[]'\"\\ 019", max_size=24)
+    | _ODD
+)
+_MODEL_SPECS = _some(
+    model=_some(source=_SOURCES),
+    serving=_some(gpu=_TEXTS | _ODD, gpuCount=_NUMBERS, replicas=_some(min=_NUMBERS, max=_NUMBERS)),
+    monitoring=_some(slo=_some(latencyP99=_TIMES, availabilityTarget=_NUMBERS | _TEXTS) | _ODD) | _ODD,
+)
+_REGISTRY_SPECS = _some(
+    storage=_some(type=_TEXTS, bucket=_TEXTS | _ODD, region=st.just("eu-west-1") | _TEXTS | _ODD) | _ODD,
+    policies=st.lists(_some(name=_TEXTS | _ODD, rule=_CONDITIONS) | _ODD | _TEXTS, max_size=4) | _ODD,
+)
+_WORKSPACE_SPECS = _some(
+    team=_TEXTS | _ODD,
+    environment=st.sampled_from(["development", "production"]) | _TEXTS | _ODD,
+    resources=_some(gpuQuota=_NUMBERS, memoryQuota=_QUANTITIES, cpuQuota=_QUANTITIES | _NUMBERS) | _ODD,
+    capabilities=st.lists(st.just("model-serving") | _TEXTS | _ODD, max_size=3) | _ODD,
+    expiry=_TIMES,
+)
+
+
+def _of_platform(kind: str, spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "ai.platform.internal/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+
+
+_OF_PLATFORM = (
+    st.builds(_of_platform, st.just("AIModel"), _MODEL_SPECS)
+    | st.builds(_of_platform, st.just("ModelRegistry"), _REGISTRY_SPECS | _ODD)
+    | st.builds(_of_platform, st.just("AIWorkspace"), _WORKSPACE_SPECS | _ODD)
+)
+
+
 class _Both:
     """One engine on OPA and one on regopy, of the same policies and bindings."""
 
@@ -157,12 +204,23 @@ def both(policies: PolicySet) -> Iterator[_Both]:
     obj=_of_kind("Pod", {}, {"containers": [{}, {"name": "x"}]}, 1)
 )  # a message that sorts text with quotation marks
 def test_the_engines_agree_about_everything(both: _Both, obj: dict[str, Any]) -> None:
+    _agree(both, obj)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(obj=_OF_PLATFORM)
+def test_the_engines_agree_about_the_platform_s_own_kinds(both: _Both, obj: dict[str, Any]) -> None:
+    _agree(both, obj)
+
+
+def _agree(both: _Both, obj: dict[str, Any]) -> None:
     """OPA always has an answer; regopy has the same or, for what it cannot be given, an error."""
     try:
+        subject = subject_of(obj)
         opa, regopy = both.decide(obj)
     except InputError:
         return  # refused before any engine is asked
-    assert len(opa.evaluations) == sum("workload" in policy.subjects for policy in both.policies.policies.values())
+    assert len(opa.evaluations) == sum(subject.type in policy.subjects for policy in both.policies.policies.values())
     for theirs, ours in zip(opa.evaluations, regopy.evaluations, strict=True):
         if Result.ERROR not in (theirs.result, ours.result):
             assert (ours.binding, ours.result, ours.findings) == (theirs.binding, theirs.result, theirs.findings)

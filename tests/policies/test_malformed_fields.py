@@ -52,6 +52,7 @@ _P: tuple[str | int, ...] = ("subject", "pods", 0)
 _C: tuple[str | int, ...] = (*_P, "containers", 0)
 _POD_CONTEXT = (*_P, "securityContext")
 _LABELS = ("subject", "labels")
+_SPEC = ("object", "spec")
 _CONTEXT = (*_C, "securityContext")
 _MODEL, _DATASET = (("subject", "models", index) for index in range(2))
 _SERVER = ("subject", "servers", 0)
@@ -76,6 +77,9 @@ _BROKEN: dict[str, Broken] = {
         2,
         {"nvidia.com/mig-1g.10gb": ("missing", "None", "0")},
     ),
+    "gpu/notebooks": Broken(
+        ("subject", "annotations", "ai.platform.internal/cull-after-idle"), "2d", silence_complies=False
+    ),
     "gpu/queue-label": Broken((*_LABELS, "kueue.x-k8s.io/queue-name"), "", {"kueue.x-k8s.io/queue-name": _TEXTS}),
     "gpu/requests-equal-limits": Broken(
         (*_C, "resources", "requests", "memory"), "1Gi", {"memory": ("missing", "None")}
@@ -93,6 +97,20 @@ _BROKEN: dict[str, Broken] = {
     "labels/environment": Broken((*_LABELS, "environment"), "prod", silence_complies=False),
     "labels/expiry": Broken((*_LABELS, "expires"), "2026-11-20", silence_complies=False),
     "labels/owner": Broken((*_LABELS, "owner"), "Search", {"owner": ()}),
+    "platform/model-accelerator": Broken((*_SPEC, "serving", "gpu"), "nvidia-v100", {"gpu": ("missing", "None")}),
+    "platform/model-replicas": Broken(
+        (*_SPEC, "serving", "replicas", "max"), 51, {"max": ("7", "2.0")}, silence_complies=False
+    ),
+    "platform/model-slo": Broken((*_SPEC, "monitoring", "slo", "latencyP99"), "500", silence_complies=False),
+    "platform/model-source": Broken((*_SPEC, "model", "source"), "mistral-7b", silence_complies=False),
+    "platform/registry-rules": Broken((*_SPEC, "policies", 0, "rule"), "model.size_gb <", silence_complies=False),
+    "platform/registry-storage": Broken((*_SPEC, "storage", "bucket"), "Models", silence_complies=False),
+    "platform/workspace-capabilities": Broken(
+        (*_SPEC, "capabilities", 0), "root-shell", {"capabilities": _NO_LIST, "0": ("missing",)}
+    ),
+    "platform/workspace-expiry": Broken((*_SPEC, "expiry"), "31d", silence_complies=False),
+    "platform/workspace-owner": Broken((*_SPEC, "team"), "Search", silence_complies=False),
+    "platform/workspace-quota": Broken((*_SPEC, "resources", "gpuQuota"), 9, silence_complies=False),
     "serving/approved-frameworks": Broken((*_SERVER, "framework"), "ollama", {"framework": ("''",)}),
     "serving/model-named": Broken((*_MODEL, "unresolved"), "why", {"unresolved": ("missing", "None", "''")}),
     "serving/model-revision": Broken((*_MODEL, "pinned"), False, {"pinned": ("True",)}),
@@ -228,13 +246,23 @@ _DOCUMENT: dict[str, Any] = {
         "gpus": {"now": 1, "peak": 1, "by_resource": {"nvidia.com/gpu": 1}},
     },
     "object": {},
+    "facts": {"expressions": {}},
     "namespace": {"name": "sandbox", "labels": {}},
     "now": "2026-11-21T08:00:00Z",
 }
-_SERVING = ("image/serving-images", "workload/replicas", "workload/topology-spread")
-"""They judge Deployments; the others are given a Job."""
+_KINDS = {
+    "gpu/notebooks": "kubeflow.org/v1 Notebook",
+    "image/serving-images": "apps/v1 Deployment",
+    "platform/model-": "ai.platform.internal/v1 AIModel",
+    "platform/registry-": "ai.platform.internal/v1 ModelRegistry",
+    "platform/workspace-": "ai.platform.internal/v1 AIWorkspace",
+    "workload/replicas": "apps/v1 Deployment",
+    "workload/topology-spread": "apps/v1 Deployment",
+}
+"""What policies judge whose names begin like this; the others are given a Job."""
 _HOST_MADE = (
     *(("subject",), ("subject", "pods"), _P, (*_P, "containers"), _C, (*_C, "image"), _LABELS),
+    ("subject", "annotations"),
     *(("subject", "images"), ("subject", "images", 0), ("object",)),
     *(("subject", "models"), _MODEL, _DATASET, ("subject", "servers"), _SERVER),
     *((*_C, "resources"), (*_C, "resources", "limits"), (*_C, "resources", "requests")),
@@ -326,8 +354,10 @@ async def _answers(engine: str, policies: PolicySet) -> Answers:
 
 
 def _body(policy: PolicyMetadata, document: dict[str, Any]) -> bytes:
-    if policy.name in _SERVING:
-        document = changed(document, [(("subject", "kind"), "Deployment")])
+    for name, kind in _KINDS.items():
+        if policy.name.startswith(name):
+            api_version, _, kind = kind.partition(" ")
+            document = changed(document, [(("subject", "kind"), kind), (("subject", "apiVersion"), api_version)])
     return orjson.dumps({"policies": [policy.name], "parameters": policy.defaults, **document})
 
 

@@ -524,6 +524,26 @@ def test_known_and_absent_facts_reach_the_policy_and_the_record() -> None:
         assert decision.evaluations[0].facts == digests
 
 
+def test_every_engine_reads_expressions_and_takes_other_sources_too() -> None:
+    judged = policy("platform/rules", id="PLATFORM-009", needs=["facts.expressions"], subjects=["resource"])
+    registry = {
+        "apiVersion": "ai.platform.internal/v1",
+        "kind": "ModelRegistry",
+        "metadata": {"name": "models"},
+        "spec": {"policies": [{"name": "size", "rule": "model.size_gb < 200"}]},
+    }
+    for sources in ({}, {"signatures": Source()}):
+        made, scripted = engine(
+            {"platform/rules": nothing}, binding("b", "platform/rules"), policies=[judged], facts=sources
+        )
+        assert decide(made, registry).outcome is Outcome.ALLOWED
+        assert scripted.documents[0]["facts"] == {
+            "expressions": {
+                "model.size_gb < 200": {"status": "known", "value": {"valid": True, "fields": ["model.size_gb"]}}
+            }
+        }
+
+
 # --- waivers
 
 

@@ -180,6 +180,19 @@ def test_a_policy_that_needs_facts_is_not_probed(place: _Place) -> None:
     _run(test())
 
 
+def test_a_policy_whose_facts_every_engine_has_is_probed(place: _Place) -> None:
+    place.write_policy(name="sample", needs=["facts.expressions"])
+    place.bind(binding("first", "test/sample"))
+    place.broken = True
+
+    async def test() -> None:
+        with pytest.raises(EvaluationError) as raised:
+            await place.live().start()
+        assert str(raised.value) == "the probe decision failed at binding first (policy test/sample): broken"
+
+    _run(test())
+
+
 def test_an_engine_that_fails_the_probe_is_not_taken(place: _Place) -> None:
     place.broken = True
 

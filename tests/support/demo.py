@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from pratique import platform_crd
 from tests.support import workloads
 from tests.support.cluster import REPOSITORY, Cluster, ToolMissingError, tool
+from tests.support.definitions import serve_definitions
 from tests.support.examples import expected_verdicts, namespaces_of_examples
 from tests.support.webhook import Webhook, prepare
 
@@ -52,6 +54,8 @@ def _serve(config: Path, policies: Path, *, engine: str) -> int:
         _say("starting the webhook ...")
         for namespace in {_NAMESPACE, *namespaces_of_examples()}:
             cluster.create_namespace(namespace)
+        with cluster.client() as admin:
+            serve_definitions(admin, platform_crd.definitions().values())
         kubeconfig = prepare(cluster)
         webhook = Webhook(
             _FOLDER / "pratique",

@@ -155,6 +155,14 @@ def test_bindings_share_rules_and_operations_add_up() -> None:
     assert ("batch", ["CREATE", "DELETE"], ["jobs"]) in rules
 
 
+def test_the_platform_s_own_kinds_are_asked_about_by_their_resources() -> None:
+    kinds = [f"ai.platform.internal/{kind}" for kind in ("AIModel", "AIWorkspace", "ModelRegistry")]
+    rules = _rules(
+        *(binding(kind, "test/resource", match={"kinds": [kind], "operations": ["CREATE"]}) for kind in kinds)
+    )
+    assert rules == [("ai.platform.internal", ["CREATE"], ["aimodels", "aiworkspaces", "modelregistries"])]
+
+
 def test_a_kind_without_group_is_meant_in_every_group() -> None:
     assert _rules(binding("b", "test/resource", match={"kinds": ["Service"], "operations": ["CREATE"]})) == [
         ("*", ["CREATE"], ["services"])

@@ -2,7 +2,8 @@
 # title: Accelerators are of approved types
 # description: >-
 #   Each type of accelerator has its price, its drivers and often its place. Judged are the resources that pods ask for, and the
-#   types that they choose through labels of nodes (nodeSelector, required node affinity).
+#   types that they choose through labels of nodes (nodeSelector, required node affinity). The type that an AIModel names is for
+#   platform/model-accelerator.
 # scope: package
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/
@@ -38,10 +39,12 @@
 package policies.gpu.approved_types
 
 import data.lib.globs
+import data.lib.platform
 import data.lib.settings
 import data.lib.values
 
 violations contains {"message": message, "path": _pods_path} if {
+	not platform.is_a(input.subject, "AIModel")
 	some name in object.keys(values.as_object(object.get(input.subject, ["gpus", "by_resource"], {})))
 	not globs.like_one_of(name, input.parameters.approved_resources)
 	message := concat("", [

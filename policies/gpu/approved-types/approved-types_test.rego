@@ -79,3 +79,16 @@ test_what_cannot_be_read_is_refused if {
 		pods.paths(_violations({}, _affinity(_expression({"values": value})))) == {concat("", [_terms, "/0/matchExpressions/0"])}
 	}
 }
+
+test_the_types_that_an_ai_model_names_are_for_its_own_policy if {
+	found := approved_types.violations with input as {
+		"subject": {
+			"apiVersion": "ai.platform.internal/v1",
+			"kind": "AIModel",
+			"pods": [{"path": "/spec/serving", "containers": [], "nodeSelector": {"gpu.product": "V100"}}],
+			"gpus": {"by_resource": {"nvidia-a10g": 2}},
+		},
+		"parameters": {"approved_resources": ["nvidia.com/gpu"], "type_labels": ["gpu.product"], "approved_types": ["L4"]},
+	}
+	pods.paths(found) == {"/spec/serving/nodeSelector/gpu.product"}
+}

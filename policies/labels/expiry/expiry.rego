@@ -2,7 +2,7 @@
 # title: Sandbox objects say until when they are needed
 # description: >-
 #   What was only tried out stays for years, with its GPUs and its data. Objects in sandbox namespaces carry the day on which they
-#   may be removed, not too far ahead.
+#   may be removed, not too far ahead. An AIWorkspace has a field of its own for that: platform/workspace-expiry.
 # scope: package
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
