@@ -53,6 +53,7 @@ _POD_CONTEXT = (*_P, "securityContext")
 _LABELS = ("subject", "labels")
 _CONTEXT = (*_C, "securityContext")
 _BROKEN: dict[str, Broken] = {
+    "gpu/budget": Broken((*_LABELS, "team"), "search", {"team": ()}),
     "gpu/approved-types": Broken(
         (*_P, "nodeSelector", "nvidia.com/gpu.product"), "V100", {"nvidia.com/gpu.product": ("missing", "None")}
     ),
@@ -78,6 +79,11 @@ _BROKEN: dict[str, Broken] = {
     "labels/environment": Broken((*_LABELS, "environment"), "prod", silence_complies=False),
     "labels/expiry": Broken((*_LABELS, "expires"), "2026-11-20", silence_complies=False),
     "labels/owner": Broken((*_LABELS, "owner"), "Search", {"owner": ()}),
+    "network/policy-present": Broken(
+        ("namespace", "labels", "data-classification"),
+        "restricted",
+        {"data-classification": tuple("missing" if value is MISSING else repr(value) for value in VALUES)},
+    ),
     "workload/allow-privilege-escalation": Broken(
         (*_CONTEXT, "allowPrivilegeEscalation"), True, {"allowPrivilegeEscalation": ("False",)}, silence_complies=False
     ),
@@ -185,6 +191,7 @@ _DOCUMENT: dict[str, Any] = {
         "gpus": {"now": 1, "peak": 1, "by_resource": {"nvidia.com/gpu": 1}},
     },
     "object": {},
+    "facts": {"inventory": {"gpus/team=search": {"status": "known", "value": {"peak": 99, "objects": 3}}}},
     "namespace": {"name": "sandbox", "labels": {}},
     "now": "2026-11-21T08:00:00Z",
 }
@@ -192,7 +199,7 @@ _SERVING = ("image/serving-images", "workload/replicas", "workload/topology-spre
 """They judge Deployments; the others are given a Job."""
 _HOST_MADE = (
     *(("subject",), ("subject", "pods"), _P, (*_P, "containers"), _C, (*_C, "image"), _LABELS),
-    *(("subject", "images"), ("subject", "images", 0), ("object",)),
+    *(("subject", "images"), ("subject", "images", 0), ("object",), ("namespace",), ("namespace", "labels")),
     *((*_C, "resources"), (*_C, "resources", "limits"), (*_C, "resources", "requests")),
 )
 """The host makes these itself, and always; or refuses the object where they are of the wrong type."""
