@@ -37,8 +37,11 @@ AUTOSCALERS: dict[tuple[str, str], str] = {key: f"{key[1].lower()}s" for key in 
 """The kinds that let others grow, and the resource of each."""
 RESOURCE_CLAIMS: dict[tuple[str, str], str] = {key: f"{key[1].lower()}s" for key in _CLAIMS}
 
-_NAME = re.compile(rb"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
-"""What a claim can be called (a DNS subdomain), wherever it stands: in YAML that is embedded as text as well."""
+_NAME = re.compile("[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+"""What a claim can be called (a DNS subdomain)."""
+_NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789.-"
+_WORDS = bytes(byte if byte in _NAME_BYTES else ord(" ") for byte in range(256))
+"""Makes words of bytes: every such name is one, wherever it stands, in YAML that is embedded as text as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,11 @@ class Context:
         """
         if not self.claims or b"esourceClaim" not in canonical:
             return {}
+        claims = self.claims
         found: dict[tuple[str, str, str], Mapping[str, Fraction]] = {}
-        for name in sorted({word.decode() for word in _NAME.findall(canonical)}):
+        for name in set(canonical.translate(_WORDS).decode().split()):
             for _, kind in _CLAIMS:
-                devices = self.claims.get((kind, namespace, name))
+                devices = claims.get((kind, namespace, name))
                 if devices is not None:
                     found[kind, namespace, name] = devices
         return found
@@ -134,7 +138,7 @@ def claim_of(obj: Mapping[str, Any], group: str, kind: str, *, namespace: str = 
         return None
     try:
         name, place = lookup(obj, "/metadata/name"), lookup(obj, "/metadata/namespace") or namespace
-        if not isinstance(name, str) or not _NAME.fullmatch(name.encode()):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             return None
         spec: Object = mapping_at(lookup(obj, _CLAIMS[group, kind]), "/spec")
         return Claim((kind, str(place), name), devices_of_claim(spec))
