@@ -77,6 +77,7 @@ violations contains {"message": message, "path": _path} if {
 
 _is_judged if {
 	_is_subject
+	is_string(_class)
 	lower(_class) in {lower(class) | some class in input.parameters.restricted_classes}
 }
 
