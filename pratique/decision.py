@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -181,3 +181,14 @@ def combine(evaluations: Sequence[Evaluation]) -> Outcome:
     if any(evaluation.unsettled for evaluation in evaluations):
         return Outcome.UNDECIDED
     return Outcome.ALLOWED
+
+
+def doubted(decision: Decision, reason: str) -> Decision:
+    """`decision`, made on less than is needed: what was found stands, what was not found could not be evaluated."""
+    evaluations = tuple(
+        replace(evaluation, result=Result.NOT_EVALUATED, reason=reason)
+        if evaluation.result in (Result.PASS, Result.EXEMPT)
+        else evaluation
+        for evaluation in decision.evaluations
+    )
+    return replace(decision, evaluations=evaluations, outcome=combine(evaluations))

@@ -40,7 +40,7 @@ from pratique.evaluator import Evaluator, PolicyResult
 from pratique.expression_facts import ExpressionSource
 from pratique.facts import Fact, FactSource, Known, Unavailable, facts_document, gather_facts
 from pratique.fields import Reads, fields_named_in, union
-from pratique.kinds import subject_of
+from pratique.kinds import NOTHING_KNOWN, Context, subject_of
 from pratique.matching import MatchInputs
 from pratique.mutation import (
     MAX_ROUNDS,
@@ -260,11 +260,19 @@ class Engine:
         return self._decision(subject, door, request, inputs, now=now, started=started, evaluations=evaluations)
 
     async def mutate(
-        self, subject: Resource, door: Door, *, request: Request, deadline: float, all_bindings: bool = False
+        self,
+        subject: Resource,
+        door: Door,
+        *,
+        request: Request,
+        deadline: float,
+        all_bindings: bool = False,
+        around: Context = NOTHING_KNOWN,
     ) -> Mutation:
         """What the bindings with `mutate: true` change of `subject`, by `deadline` as for `decide`.
 
         With `all_bindings`, what those of all bindings would change whose policies answer: for a person to look at.
+        `around` is what `subject` was made with.
 
         All of it or nothing: where one of them has no answer, or they contradict each other or never come to an end,
         nothing is changed, and the decision says why; it is `undecided` where a binding says `onUndecided: deny`. What
@@ -301,7 +309,7 @@ class Engine:
                 if number == MAX_ROUNDS:
                     raise endless(following.writers_since(draft))
                 draft = following
-                subject = _subject_again(draft, submitted, proposals)
+                subject = _subject_again(draft, submitted, proposals, around)
             except PatchError as error:
                 problem = error
                 break
@@ -747,14 +755,14 @@ def _enforced(evaluation: Evaluation) -> Evaluation:
     return replace(evaluation, enforcement=Enforcement.DENY)
 
 
-def _subject_again(draft: Draft, submitted: Resource, proposals: Sequence[Proposal]) -> Resource:
+def _subject_again(draft: Draft, submitted: Resource, proposals: Sequence[Proposal], around: Context) -> Resource:
     """The Subject of what was changed.
 
     Raises:
         PatchError: it is no object that can be judged any more.
     """
     try:
-        return subject_of(draft.object, namespace=submitted.namespace)
+        return subject_of(draft.object, namespace=submitted.namespace, context=around)
     except InputError as error:
         names = tuple(sorted({proposal.binding for proposal in proposals}))
         raise PatchError(f"the object cannot be read once {', '.join(names)} changed it: {error}", names) from error

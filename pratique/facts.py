@@ -63,7 +63,7 @@ async def gather_facts(
     async def one(name: str) -> Mapping[str, Fact]:
         source = sources.get(name)
         if source is None:
-            return {"": Unavailable(f"no source of {name} is configured")}
+            return {"": Unavailable(f"no source of {name} is configured at this door")}
         keys = source.keys(subject)
         facts = await source.gather(keys, deadline=deadline)
         return {key: facts.get(key, Unavailable(f"{name} gave no answer for {key}")) for key in keys}

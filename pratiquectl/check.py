@@ -8,15 +8,19 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
+from attestations.inventory import Inventory
 from evaluators.select import choose_engine, start_evaluator
 from pratique.cache import DecisionCache
 from pratique.configuration import Configuration, load_configuration
 from pratique.decision import Door, Outcome
 from pratique.engine import Engine, Request
 from pratique.errors import InputError, Problem
+from pratique.facts import FactSource
 from pratique.kinds import ContentCache, Context, context_of, subject_of
 from pratique.policy import PolicySet
 from pratiquectl.__main__ import EXIT_DENIED, EXIT_DONE, EXIT_ERROR, Subparsers
@@ -116,28 +120,56 @@ def _exit_code(report: Report) -> int:
 
 
 async def _check(args: argparse.Namespace, policies: PolicySet, configuration: Configuration) -> Report:
-    choice = choose_engine(args.engine, tools_cache=tools_cache(), environ=os.environ)
     found = list(read_manifests(args.paths))
-    evaluator = await start_evaluator(choice, policies)
-    try:
-        engine = Engine(
-            policies=policies,
-            configuration=configuration,
-            evaluator=evaluator,
-            namespace_labels=namespaces_known(found, configuration).get,
-            cache=DecisionCache(max_bytes=_CACHE_BYTES),
-            clock=clock(args),
-        )
+    async with engine_over(found, args, policies, configuration, clock=clock(args)) as engine:
         items = await _judge_all(found, engine, namespace=args.namespace)
-    finally:
-        await evaluator.close()
     return Report(
         items=tuple(items),
-        engine=evaluator.name,
-        engine_version=evaluator.version,
+        engine=engine.evaluator.name,
+        engine_version=engine.evaluator.version,
         bundle_digest=policies.digest,
         configuration_digest=configuration.digest,
     )
+
+
+@asynccontextmanager
+async def engine_over(
+    found: Sequence[Found],
+    args: argparse.Namespace,
+    policies: PolicySet,
+    configuration: Configuration,
+    *,
+    clock: Callable[[], datetime],
+) -> AsyncIterator[Engine]:
+    """An engine for a whole input, on the evaluator that `--engine` chose: it knows the namespaces of the input, and
+    what facts can be had from its objects.
+
+    Raises:
+        LoadError, EvaluationError: there is nothing to judge with.
+    """
+    choice = choose_engine(args.engine, tools_cache=tools_cache(), environ=os.environ)
+    evaluator = await start_evaluator(choice, policies)
+    try:
+        yield Engine(
+            policies=policies,
+            configuration=configuration,
+            evaluator=evaluator,
+            facts={source.name: source for source in fact_sources(found, namespace=args.namespace, now=clock())},
+            namespace_labels=namespaces_known(found, configuration).get,
+            cache=DecisionCache(max_bytes=_CACHE_BYTES),
+            clock=clock,
+        )
+    finally:
+        await evaluator.close()
+
+
+def fact_sources(found: Iterable[Found], *, namespace: str, now: datetime) -> Sequence[FactSource]:
+    """The sources of facts that need no network: what the objects of an input say, each in its line."""
+    unread = next((str(item) for item in found if isinstance(item, Problem)), "")
+    objects = [item.object for item in found if isinstance(item, Manifest)]
+    return [
+        Inventory(objects, collected_at=now, namespace=namespace, unread=unread),
+    ]
 
 
 def namespaces_known(found: Iterable[Found], configuration: Configuration) -> Mapping[str, Mapping[str, Any]]:

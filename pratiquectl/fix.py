@@ -11,11 +11,11 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
-from evaluators.select import choose_engine, start_evaluator
 from pratique.canonical import parse_json
 from pratique.configuration import Configuration, load_configuration
 from pratique.decision import Door, Patch, Result
@@ -27,9 +27,9 @@ from pratique.pointer import pointer
 from pratique.policy import PolicySet
 from pratique.yamlfile import load_documents
 from pratiquectl.__main__ import EXIT_DENIED, EXIT_DONE, EXIT_ERROR, Subparsers
-from pratiquectl.check import DECISION_SECONDS, default_namespace, namespaces_known
+from pratiquectl.check import DECISION_SECONDS, default_namespace, engine_over
 from pratiquectl.manifests import MAX_FILE_BYTES, STDIN, manifest_files, read_manifests
-from pratiquectl.options import add_config, add_policies, config_path, policies_path, terminal_width, tools_cache
+from pratiquectl.options import add_config, add_policies, config_path, policies_path, terminal_width
 from pratiquectl.rewrite import Part, RewriteError, parts, rewritten_json, rewritten_yaml
 from reports.text import visible
 
@@ -103,23 +103,13 @@ class _Fix:
 
 
 async def _fix(args: argparse.Namespace, policies: PolicySet, configuration: Configuration) -> list[_Fix]:
-    choice = choose_engine(args.engine, tools_cache=tools_cache(), environ=os.environ)
     found = list(read_manifests(args.paths))
-    evaluator = await start_evaluator(choice, policies)
-    try:
-        engine = Engine(
-            policies=policies,
-            configuration=configuration,
-            evaluator=evaluator,
-            namespace_labels=namespaces_known(found, configuration).get,
-        )
+    async with engine_over(found, args, policies, configuration, clock=lambda: datetime.now(UTC)) as engine:
         fixer = _Fixer(engine, namespace=args.namespace)
         return [
             _Fix(Path(file.file), problems=(file,)) if isinstance(file, Problem) else await fixer.fixed(file)
             for file in manifest_files(args.paths)
         ]
-    finally:
-        await evaluator.close()
 
 
 class _Fixer:

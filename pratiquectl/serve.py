@@ -46,6 +46,7 @@ from pratiquectl.options import tools_cache
 from webhook.app import Webhook, create_app
 from webhook.cluster import ApiServer, NamespaceLabelCache, ParentLookup, connect
 from webhook.cluster_config import ClusterDocuments
+from webhook.cluster_context import ClusterContext
 from webhook.connection import ReviewConnection
 from webhook.limits import Limits
 from webhook.metrics import Metrics
@@ -151,7 +152,7 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
         stack.push_async_callback(live.close)
         await live.start()
         metrics = Metrics()
-        metrics.registry.register(_Surroundings(certificate, cluster.namespaces))
+        metrics.registry.register(_Surroundings(certificate, cluster))
         app = create_app(
             live=live,
             recorder=ledger,
@@ -164,11 +165,14 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
             metrics=metrics,
             own=OwnKinds(signer=signer_of(settings.approval_key) if settings.approval_key else None),
             break_glass_users=settings.break_glass_users,
+            known=cluster.context,
         )
         if certificate is not None:
             app.details["certificate"] = certificate.state
         if cluster.namespaces is not None:
             app.details["namespaces"] = cluster.namespaces.state
+        if cluster.context is not None:
+            app.details["cluster_context"] = cluster.context.state
         if cluster.documents is not None:
             app.details["cluster_config"] = cluster.documents.state
         # 3. the socket
@@ -198,6 +202,7 @@ class _Cluster:
 
     api: ApiServer | None = None
     namespaces: NamespaceLabelCache | None = None
+    context: ClusterContext | None = None
     documents: ClusterDocuments | None = None
 
 
@@ -215,17 +220,22 @@ async def _cluster(settings: Settings) -> AsyncIterator[_Cluster]:
         raise
     namespaces = NamespaceLabelCache(api)
     namespaces.start()
+    context = ClusterContext(api)
+    context.start()
     documents = ClusterDocuments(api) if settings.cluster_config else None
     if documents is not None:
         documents.start()
     try:
         if not await namespaces.wait_synced(seconds=SYNC_SECONDS):
             log.warning("the namespaces are not known yet: %s", namespaces.problem or "the API server takes its time")
+        if not await context.wait_synced(seconds=SYNC_SECONDS):
+            log.warning("autoscalers and resource claims are not known yet: %s", context.state())
         if documents is not None and not await documents.wait_synced(seconds=SYNC_SECONDS):
             log.warning("bindings and waivers of the cluster are not known yet: %s", documents.state())
-        yield _Cluster(api, namespaces, documents)
+        yield _Cluster(api, namespaces, context, documents)
     finally:
         namespaces.close()
+        context.close()
         if documents is not None:
             documents.close()
         api.close()
@@ -267,9 +277,10 @@ async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
 class _Surroundings(Collector):
     """Metrics of what surrounds the decisions."""
 
-    def __init__(self, certificate: ServingCertificate | None, namespaces: NamespaceLabelCache | None) -> None:
+    def __init__(self, certificate: ServingCertificate | None, cluster: _Cluster) -> None:
         self._certificate = certificate
-        self._namespaces = namespaces
+        self._namespaces = cluster.namespaces
+        self._context = cluster.context
 
     def collect(self) -> Iterator[Metric]:
         if (certificate := self._certificate) is not None:
@@ -295,6 +306,22 @@ class _Surroundings(Collector):
                 "How long ago the API server confirmed them; never is infinity",
                 value=namespaces.age_seconds,
             )
+        if (context := self._context) is not None:
+            objects = GaugeMetricFamily(
+                "pratique_context_objects",
+                "Autoscalers and resource claims that are known, by resource",
+                labels=["resource"],
+            )
+            ages = GaugeMetricFamily(
+                "pratique_context_age_seconds",
+                "How long ago the API server confirmed them; never is infinity",
+                labels=["resource"],
+            )
+            for resource, known, age_seconds in context.ages_seconds():
+                objects.add_metric([resource], known)
+                ages.add_metric([resource], age_seconds)
+            yield objects
+            yield ages
 
 
 # Listening and ending

@@ -5,7 +5,7 @@ paths are ordinary routes. Each review goes through these steps, numbered again 
 
 1. read the body, within the limits on size, time and memory;
 2. parse it, and refuse what is not a review;
-3. put together what it asks about, which for a Scale is looked up;
+3. put together what it asks about, which for a Scale is looked up, and for an autoscaler what it scales as well;
 4. decide, by a deadline that leaves time for what follows;
 5. record the decision: what is not recorded does not count;
 6. answer.
@@ -19,7 +19,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from fastapi import FastAPI
@@ -29,16 +29,17 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from pratique.canonical import compact_json
-from pratique.decision import Decision, Door
+from pratique.decision import Decision, Door, Outcome, doubted
 from pratique.engine import Engine
 from pratique.errors import EvidenceUnavailable, InputError, PratiqueError
-from pratique.kinds import ContentCache
+from pratique.kinds import Autoscaler, ContentCache
 from pratique.ledger import Ledger
 from pratique.live import Live
 from pratique.shape import Object
 from reports.text import visible
 from webhook.body import BodyBudget, BodyReader, Disconnected, Refused
 from webhook.break_glass import with_bypasses
+from webhook.cluster_context import KnownObjects
 from webhook.connection import asked_at
 from webhook.limits import (
     ANSWER_MARGIN_SECONDS,
@@ -55,6 +56,10 @@ from webhook.review import (
     Review,
     answer,
     consent,
+    grown_subject,
+    grown_unknown,
+    growth_of,
+    growth_request,
     mutation_answer,
     read_review,
     refusal,
@@ -81,22 +86,34 @@ class Recorder(Protocol):
 
 
 class Parents(Protocol):
-    """Where the object that a Scale scales comes from: the API server, or nowhere when none is configured."""
+    """Where the object that a Scale or an autoscaler scales comes from: the API server, or nowhere when none is
+    configured."""
 
     async def parent_of_scale(
         self, group: str, resource: str, namespace: str, name: str, *, deadline: float
     ) -> Mapping[str, Any]:
         """The object, as JSON has it. Raises: EvidenceUnavailable."""
 
+    async def target_of_autoscaler(
+        self, group: str, kind: str, namespace: str, name: str, *, deadline: float
+    ) -> Mapping[str, Any] | None:
+        """The object, as JSON has it; None where there is none. Raises: EvidenceUnavailable."""
+
 
 class NoParents:
-    """Knows no API server: every scale is undecided."""
+    """Knows no API server: every scale is undecided, and every autoscaler."""
 
     async def parent_of_scale(
         self, group: str, resource: str, namespace: str, name: str, *, deadline: float
     ) -> Mapping[str, Any]:
         """Raises: EvidenceUnavailable, always."""
         raise EvidenceUnavailable(f"no API server is configured to look up {resource} {namespace}/{name}")
+
+    async def target_of_autoscaler(
+        self, group: str, kind: str, namespace: str, name: str, *, deadline: float
+    ) -> Mapping[str, Any] | None:
+        """Raises: EvidenceUnavailable, always."""
+        raise EvidenceUnavailable(f"no API server is configured to look up {kind} {namespace}/{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,10 +325,12 @@ def create_app(
     limits: Limits,
     metrics: Metrics,
     own: OwnKinds | None = None,
+    known: KnownObjects | None = None,
     break_glass_users: frozenset[str] = frozenset(),
 ) -> Webhook:
-    """The webhook as an ASGI application, to be served by uvicorn. `own` judges Pratique's own objects; the rules about
-    its own webhook do not stop `break_glass_users` (`webhook.break_glass`)."""
+    """The webhook as an ASGI application, to be served by uvicorn. `own` judges Pratique's own objects, `known` tells
+    what other objects of the cluster say of one; the rules about its own webhook do not stop `break_glass_users`
+    (`webhook.break_glass`)."""
     metrics.watch(live, recorder if isinstance(recorder, Ledger) else None)
     intake = Intake(limits, metrics)
     judge = Judge(
@@ -321,6 +340,7 @@ def create_app(
         metrics=metrics,
         own=own or OwnKinds(),
         break_glass_users=break_glass_users,
+        known=known or KnownObjects(),
     )
     endpoints = {
         "/validate": ReviewEndpoint(judge.validate, intake),
@@ -340,9 +360,11 @@ class Judge:
         parents: Parents,
         metrics: Metrics,
         own: OwnKinds,
+        known: KnownObjects,
         break_glass_users: frozenset[str],
     ) -> None:
         self._own = own
+        self._known = known
         self._break_glass_users = break_glass_users
         self._live = live
         self._recorder = recorder
@@ -363,21 +385,31 @@ class Judge:
         # 3. and 4. put together and decide. What was parsed is let go before each wait: the next review takes the same
         # memory then, while the processor still has it in its cache, which makes a third of the cost of parsing.
         uid = review.uid
+        beside: Decision | None = None
         if review.scales:
             decision = await self._decide_on_scale(engine, review, deadline)
             del review
+        elif (growth := growth_of(review)) is not None:
+            decision, beside = await self._decide_on_growth(engine, review, growth, deadline)
         else:
-            subject, request = subject_under_review(review, cache=self._contents), request_of(review)
+            subject = subject_under_review(review, cache=self._contents, context=self._known.context)
+            request, doubt = request_of(review), self._known.doubt(subject)
             own = self._own.evaluations(review, engine)
             del review
             decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
             del subject, request
-            decision = with_bypasses(with_evaluations(decision, own), self._break_glass_users)
+            decision = with_evaluations(decision, own)
+            if doubt:
+                decision = doubted(decision, doubt)
+            decision = with_bypasses(decision, self._break_glass_users)
         # 5. record
-        if unrecorded := await self._record(decision):
-            return refusal(uid, code=500, message=unrecorded)
+        for each in (decision, beside):
+            if each is not None and (unrecorded := await self._record(each)):
+                return refusal(uid, code=500, message=unrecorded)
         self._metrics.decided(decision)
-        return answer(uid, decision)
+        if beside is not None:
+            self._metrics.decided(beside)
+        return answer(uid, decision, beside=beside)
 
     async def _record(self, decision: Decision) -> str:
         """Record `decision`; why it does not count if that fails, else nothing."""
@@ -410,8 +442,11 @@ class Judge:
             self._metrics.rejected("not-ready")
             return refusal(review.uid, code=500, message="no policies are in force yet; retry in a moment")
         # 3. and 4. put together and decide
-        subject = subject_under_review(review, cache=self._contents)
-        mutation = await engine.mutate(subject, Door.ADMISSION, request=request_of(review), deadline=deadline)
+        around = self._known.context
+        subject = subject_under_review(review, cache=self._contents, context=around)
+        mutation = await engine.mutate(
+            subject, Door.ADMISSION, request=request_of(review), deadline=deadline, around=around
+        )
         reply = mutation_answer(review.uid, mutation)
         # 5. record
         if mutation.worth_recording and (unrecorded := await self._record(mutation.decision)):
@@ -436,6 +471,48 @@ class Judge:
                 reason=f"what is scaled could not be looked up: {error}",
             )
         return await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
+
+    async def _decide_on_growth(
+        self, engine: Engine, review: Review, autoscaler: Autoscaler, deadline: float
+    ) -> tuple[Decision, Decision | None]:
+        """The decisions on an autoscaler and on what it lets grow, the one that decides first.
+
+        What is not there yet is judged when it is made, with the autoscaler known.
+        """
+        subject, request = subject_under_review(review, cache=self._contents), request_of(review)
+        decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
+        on_target: Decision | None = None
+        try:
+            target = await self._parents.target_of_autoscaler(*autoscaler.target, deadline=deadline)
+            if target is not None:
+                on_target = await self._decide_on_target(engine, review, autoscaler, target, deadline)
+        except EvidenceUnavailable as error:
+            on_target = engine.not_evaluated(
+                grown_unknown(review, autoscaler, cache=self._contents),
+                Door.ADMISSION,
+                request=growth_request(review, target=None),
+                reason=f"what this {review.kind.kind} scales could not be looked up: {error}",
+            )
+        decisions = [each for each in (decision, on_target) if each is not None]
+        if not review.dry_run and all(each.outcome is Outcome.ALLOWED for each in decisions):
+            source = (review.kind.group, review.kind.kind, f"{review.namespace}/{review.name}")
+            self._known.admitted(source, autoscaler)
+        first, *others = sorted(decisions, key=lambda each: _WORST_FIRST.index(each.outcome))
+        return first, others[0] if others else None
+
+    async def _decide_on_target(
+        self, engine: Engine, review: Review, autoscaler: Autoscaler, target: Object, deadline: float
+    ) -> Decision:
+        """The decision on `target` as it can become."""
+        context = self._known.context
+        subject = grown_subject(review, autoscaler, target, cache=self._contents, context=context)
+        request = growth_request(review, target=target)
+        decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
+        note = f"{review.kind.kind} {review.namespace}/{review.name} lets it grow to {autoscaler.most} replicas"
+        return replace(decision, notes=(note, *decision.notes))
+
+
+_WORST_FIRST = (Outcome.DENIED, Outcome.UNDECIDED, Outcome.ALLOWED)
 
 
 async def _http_error(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -1,4 +1,5 @@
-"""What the webhook asks the API server: the labels of namespaces, and the object that a `scale` request is about.
+"""What the webhook asks the API server: the labels of namespaces, and the object that a `scale` request or an
+autoscaler is about.
 
 Of the `kubernetes` client only its transport is used (`ApiClient`, `Watch`, its kubeconfig and in-cluster
 authentication): the typed APIs (`CoreV1Api`) cost 70 MB and a second for models that are not needed to read labels.
@@ -32,6 +33,8 @@ Kept = TypeVar("Kept")
 
 MAX_THREADS = 8
 """Requests to the API server at one time: protects it, and us, from a storm of scale requests."""
+MAX_WATCHES = 8
+"""Namespaces, our own kinds, autoscalers and resource claims: a connection each, kept for the next watch."""
 WATCH_SECONDS = 60
 """How long one watch lasts. Each new one proves that the connection lives, and costs the API server next to nothing."""
 CONNECT_SECONDS = 5.0
@@ -51,6 +54,8 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 15.0
 PAGE_SIZE = 500
 _OVERTIME_SECONDS = 0.1
 """How much later than whoever waits a thread gives up, so that there is one reason and not either of two."""
+SERVED_SECONDS = 10.0
+"""How often it is looked whether the API server serves a resource now that it did not: its CRD may come any time."""
 DISCOVERY_SECONDS = 600.0
 """How long it is believed which version of a group serves a resource. One that is not found is looked for each time."""
 
@@ -71,7 +76,7 @@ def connect(*, kubeconfig: Path | None, private: Path | None = None) -> ApiClien
 
     configuration = Configuration()
     configuration.retries = False  # the deadline decides; what is worth a second try is tried again here
-    configuration.connection_pool_maxsize = MAX_THREADS + 1
+    configuration.connection_pool_maxsize = MAX_THREADS + MAX_WATCHES
     try:
         if kubeconfig is not None:
             config.load_kube_config(  # type: ignore[no-untyped-call] # the client does not type it
@@ -152,6 +157,15 @@ def request(client: ApiClient, path: str, *, timeout: tuple[float, float]) -> tu
         response.release_conn()
 
 
+def get(client: ApiClient, path: str) -> Mapping[str, Any]:
+    """The object at `path`, for a thread that has the time of a list.
+
+    Raises:
+        EvidenceUnavailable: as for `ApiServer.get`. OSError: there is no answer.
+    """
+    return _checked(*request(client, path, timeout=(CONNECT_SECONDS, LIST_SECONDS)), path=path)
+
+
 def stream(client: ApiClient, path: str, *, timeout: tuple[float, float]) -> Any:
     """The answer to a GET as `urllib3` gives it, its body not read yet. Raises: OSError."""
     method, url, headers, body, _ = client.param_serialize(
@@ -209,7 +223,8 @@ def _checked(status: int, body: bytes, *, path: str) -> Mapping[str, Any]:
         raise NotFound(f"the API server has no {path}")
     if status in (401, 403):
         raise EvidenceUnavailable(
-            f"the API server does not let the webhook read {path} (HTTP {status}); grant it `get`"
+            f"the API server does not let the webhook read {path} (HTTP {status}); grant it"
+            f" {'`get`, `list` and `watch`' if '?' in path else '`get`'}"
         )
     raise EvidenceUnavailable(f"the API server answered HTTP {status} for {path}")
 
@@ -220,7 +235,7 @@ def _seen(future: asyncio.Future[Any]) -> None:
 
 
 class ListWatch(ABC, Generic[Kept]):
-    """All objects of one kind that is in no namespace, kept by list and watch in a thread of its own.
+    """All objects of one kind, kept by list and watch in a thread of its own, each under `namespace/name` or its name.
 
     A watch that breaks is resumed from the version that was reached; only where the API server has forgotten that
     (HTTP 410) everything is listed again. What was known stays known until then.
@@ -234,15 +249,26 @@ class ListWatch(ABC, Generic[Kept]):
         self._path = path
         self._what = what
         self._objects: Mapping[str, Kept] = {}
-        """By name; replaced and never changed, so that other threads read it as it is."""
+        """Replaced and never changed, so that other threads read it as it is."""
         self._heard = float("-inf")
         self._stopping = threading.Event()
         self._watch: Any = None
         self._thread = threading.Thread(target=self._run, name=f"pratique-{path.rpartition('/')[2]}", daemon=True)
 
     @abstractmethod
-    def _kept(self, obj: Mapping[str, Any]) -> Kept:
-        """What is kept of an object."""
+    def _kept(self, obj: Mapping[str, Any]) -> Kept | None:
+        """What is kept of an object; None for nothing."""
+
+    def _where(self) -> str:
+        """Where the objects are listed.
+
+        Raises: NotServed: at present nowhere. EvidenceUnavailable, OSError.
+        """
+        return self._path
+
+    def _told(self, key: str, kept: Kept | None) -> None:
+        """Called in the thread with everything that is kept anew or otherwise, and with None for what is not kept any
+        more."""
 
     def start(self) -> None:
         self._thread.start()
@@ -255,6 +281,20 @@ class ListWatch(ABC, Generic[Kept]):
     def synced(self) -> bool:
         """Whether all objects were listed once."""
         return self._synced.is_set()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether what is here can be believed: listed once, and confirmed not too long ago."""
+        return self._synced.is_set() and time.monotonic() - self._heard < STALE_SECONDS
+
+    @property
+    def why_not_fresh(self) -> str:
+        """Why what is here cannot be believed."""
+        if self.problem:
+            return self.problem
+        if not self.synced:
+            return f"{self._what} were not listed yet"
+        return f"the API server has not confirmed {self._what} for {self.age_seconds:.0f} s"
 
     @property
     def age_seconds(self) -> float:
@@ -290,9 +330,15 @@ class ListWatch(ABC, Generic[Kept]):
                 self._confirmed()  # the watch ended because its time was over
             except _Gone:
                 version = ""
+            except NotServed:
+                version = ""
+                self._replace({})
+                self._stopping.wait(SERVED_SECONDS)
             except Exception as error:  # noqa: BLE001 - the thread must outlive every answer; the problem is shown and logged
                 if self._stopping.is_set():
                     return
+                if isinstance(error, NotFound):
+                    version = ""  # the version of the API that was listed may be what is gone
                 problem = f"{self._what} cannot be watched: {error}"
                 if problem != self.problem:
                     log.warning("%s", problem)
@@ -304,6 +350,7 @@ class ListWatch(ABC, Generic[Kept]):
         """Read all objects; the resource version that a watch starts from."""
         found: dict[str, Kept] = {}
         query = {"limit": str(PAGE_SIZE)}
+        self._path = self._where()
         while True:
             path = f"{self._path}?{urlencode(query)}"
             status, body = request(self._api.client, path, timeout=(CONNECT_SECONDS, LIST_SECONDS))
@@ -311,15 +358,24 @@ class ListWatch(ABC, Generic[Kept]):
                 raise _Gone
             page = _checked(status, body, path=path)
             for item in page["items"]:
-                found[_name_of(item)] = self._kept(item)
+                kept = self._kept(item)
+                if kept is not None:
+                    found[_key_of(item)] = kept
             more = page["metadata"].get("continue")
             if not more:
                 break
             query["continue"] = more
-        self._objects = found
-        self._synced.set()
-        self._confirmed()
+        self._replace(found)
         return str(page["metadata"]["resourceVersion"])
+
+    def _replace(self, found: Mapping[str, Kept]) -> None:
+        """All that there is, is `found`."""
+        before, self._objects = self._objects, found
+        for key in before.keys() | found.keys():
+            if before.get(key) != found.get(key):
+                self._told(key, found.get(key))
+        self._confirmed()
+        self._synced.set()
 
     def _changes(self, version: str) -> Iterator[str]:
         """Follow the changes since `version` until the watch ends, and yield the version that was reached after each.
@@ -334,11 +390,8 @@ class ListWatch(ABC, Generic[Kept]):
             for event in self._watch.stream(self._open_watch, resource_version=version, timeout_seconds=WATCH_SECONDS):
                 self._confirmed()
                 changed = event["object"]
-                name = _name_of(changed)
-                if event["type"] == "DELETED":
-                    self._objects = {key: kept for key, kept in self._objects.items() if key != name}
-                elif event["type"] != "BOOKMARK":
-                    self._objects = {**self._objects, name: self._kept(changed)}
+                if event["type"] != "BOOKMARK":
+                    self._changed(_key_of(changed), None if event["type"] == "DELETED" else self._kept(changed))
                 yield str(changed["metadata"]["resourceVersion"])
         except ApiException as error:
             if error.status == 410:
@@ -346,6 +399,16 @@ class ListWatch(ABC, Generic[Kept]):
             raise OSError(f"HTTP {error.status}: {error.reason}") from error
         except _http_errors() as error:
             raise OSError(_in_a_line(error)) from error
+
+    def _changed(self, key: str, kept: Kept | None) -> None:
+        """Most events change nothing that is kept: the status of an autoscaler is written four times a minute."""
+        if self._objects.get(key) == kept:
+            return
+        if kept is None:
+            self._objects = {other: value for other, value in self._objects.items() if other != key}
+        else:
+            self._objects = {**self._objects, key: kept}
+        self._told(key, kept)
 
     def _open_watch(self, *, watch: bool, resource_version: str, timeout_seconds: int, _preload_content: bool) -> Any:
         """The open answer to a watch, for `Watch.stream`, which calls this with the parameters of a generated API.
@@ -374,12 +437,18 @@ class ListWatch(ABC, Generic[Kept]):
             self.problem = ""
 
 
+class NotServed(Exception):
+    """The API server does not serve the resource at present."""
+
+
 class _Gone(Exception):
     """HTTP 410: the changes since a version are not kept any more; list again."""
 
 
-def _name_of(obj: Mapping[str, Any]) -> str:
-    return str((obj.get("metadata") or {}).get("name", ""))
+def _key_of(obj: Mapping[str, Any]) -> str:
+    metadata = obj.get("metadata") or {}
+    name, namespace = str(metadata.get("name", "")), metadata.get("namespace")
+    return f"{namespace}/{name}" if namespace else name
 
 
 class NamespaceLabelCache(ListWatch[Mapping[str, str]]):
@@ -400,7 +469,7 @@ class NamespaceLabelCache(ListWatch[Mapping[str, str]]):
     def labels(self, namespace: str) -> Mapping[str, str] | None:
         """The labels of `namespace`; None where they are not known."""
         now = time.monotonic()
-        if self.synced and now - self._heard < STALE_SECONDS:
+        if self.fresh:
             labels = self._objects.get(namespace)
             if labels is not None:
                 return labels
@@ -438,11 +507,13 @@ def _labels_of(namespace: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 class ParentLookup:
-    """Finds the object whose replicas a `scale` request changes. `api` is None where no API server is configured."""
+    """Finds the object whose replicas a `scale` request or an autoscaler changes. `api` is None where no API server is
+    configured."""
 
     def __init__(self, api: ApiServer | None) -> None:
         self._api = api
         self._served: dict[tuple[str, str], tuple[str, float]] = {}
+        self._collections: dict[tuple[str, str], tuple[str, str, float]] = {}
 
     async def parent_of_scale(
         self, group: str, resource: str, namespace: str, name: str, *, deadline: float
@@ -452,17 +523,36 @@ class ParentLookup:
         Raises:
             EvidenceUnavailable: it could not be had; the sentence says why and what to do.
         """
+        prefix = await self._prefix(self._configured(), group, resource, deadline=deadline)
+        try:
+            return await self._configured().get(_object_path(prefix, resource, namespace, name), deadline=deadline)
+        except NotFound:
+            self._served.pop((group, resource), None)  # its version may be what is gone
+            raise
+
+    async def target_of_autoscaler(
+        self, group: str, kind: str, namespace: str, name: str, *, deadline: float
+    ) -> Mapping[str, Any] | None:
+        """The object, as the API server holds it now, by `deadline`; None where there is none (yet).
+
+        Raises:
+            EvidenceUnavailable: as for `parent_of_scale`.
+        """
+        api = self._configured()
+        try:
+            prefix, resource = await self._collection(api, group, kind, deadline=deadline)
+            return await api.get(_object_path(prefix, resource, namespace, name), deadline=deadline)
+        except NotFound:
+            self._collections.pop((group, kind), None)
+            return None
+
+    def _configured(self) -> ApiServer:
+        """Raises: EvidenceUnavailable."""
         if self._api is None:
             raise EvidenceUnavailable(
                 "no API server is configured; start the webhook with --kubeconfig or --in-cluster"
             )
-        prefix = await self._prefix(self._api, group, resource, deadline=deadline)
-        place = f"namespaces/{quote(namespace, safe='')}/" if namespace else ""
-        try:
-            return await self._api.get(f"{prefix}/{place}{resource}/{quote(name, safe='')}", deadline=deadline)
-        except NotFound:
-            self._served.pop((group, resource), None)  # its version may be what is gone
-            raise
+        return self._api
 
     async def _prefix(self, api: ApiServer, group: str, resource: str, *, deadline: float) -> str:
         """The path of the version of `group` that serves `resource`: the preferred one if it does.
@@ -474,14 +564,53 @@ class ParentLookup:
         known = self._served.get((group, resource))
         if known is not None and time.monotonic() < known[1]:
             return known[0]
-        root = f"/apis/{quote(group, safe='')}"
-        found = await api.get(root, deadline=deadline)
-        preferred = (found.get("preferredVersion") or {}).get("version")
-        versions = [version.get("version") for version in found.get("versions") or []]
-        for version in sorted(versions, key=lambda version: version != preferred):  # stable: the preferred one first
+        root = _root(group)
+        for version in versions_of(await api.get(root, deadline=deadline)):
             prefix = f"{root}/{version}"
-            listed = await api.get(prefix, deadline=deadline)
-            if any(entry.get("name") == resource for entry in listed.get("resources") or []):
+            if any(name == resource for name, _ in resources_of(await api.get(prefix, deadline=deadline))):
                 self._served[group, resource] = (prefix, time.monotonic() + DISCOVERY_SECONDS)
                 return prefix
         raise NotFound(f"the API server serves no {resource}.{group}")
+
+    async def _collection(self, api: ApiServer, group: str, kind: str, *, deadline: float) -> tuple[str, str]:
+        """The path of the version that serves a kind: the preferred one if it does; and the resource of the kind.
+
+        Raises: EvidenceUnavailable.
+        """
+        known = self._collections.get((group, kind))
+        if known is not None and time.monotonic() < known[2]:
+            return known[:2]
+        root = _root(group)
+        versions = versions_of(await api.get(root, deadline=deadline)) if group else ["v1"]
+        for version in versions:
+            for name, its_kind in resources_of(await api.get(f"{root}/{version}", deadline=deadline)):
+                if its_kind == kind:
+                    self._collections[group, kind] = (
+                        f"{root}/{version}",
+                        name,
+                        time.monotonic() + DISCOVERY_SECONDS,
+                    )
+                    return f"{root}/{version}", name
+        raise NotFound(f"the API server serves no {kind} of group {group!r}")
+
+
+def _root(group: str) -> str:
+    return f"/apis/{quote(group, safe='')}" if group else "/api"
+
+
+def _object_path(prefix: str, resource: str, namespace: str, name: str) -> str:
+    place = f"namespaces/{quote(namespace, safe='')}/" if namespace else ""
+    return f"{prefix}/{place}{resource}/{quote(name, safe='')}"
+
+
+def versions_of(group: Mapping[str, Any]) -> list[str]:
+    """The versions of a group of the API (meta/v1 APIGroup), the preferred one first."""
+    preferred = (group.get("preferredVersion") or {}).get("version")
+    versions = [str(version.get("version")) for version in group.get("versions") or []]
+    return sorted(versions, key=lambda version: version != preferred)  # stable
+
+
+def resources_of(listed: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The resources of a version and their kinds (meta/v1 APIResourceList), without the subresources."""
+    entries = [(str(entry.get("name")), str(entry.get("kind"))) for entry in listed.get("resources") or []]
+    return [(name, kind) for name, kind in entries if "/" not in name]

@@ -17,6 +17,7 @@ from pratique.binding import Binding
 from pratique.decision import Door, Enforcement
 from pratique.errors import ConfigError, Problem
 from pratique.kinds import KINDS
+from pratique.kinds.context import AUTOSCALERS
 from pratique.matching import WORKLOAD_KIND
 
 TIMEOUT_SECONDS = 5
@@ -153,6 +154,8 @@ def registered(bindings: Sequence[Binding], registration: Registration) -> Regis
     """A ValidatingWebhookConfiguration for all `bindings` that admission enforces, a MutatingWebhookConfiguration
     for those that mutate. The same input gives the same documents. Without any binding a configuration has no
     webhooks, which is legal.
+
+    An autoscaler is asked about where what it scales is bound: it lets that grow after it was judged.
     """
     enforced = [binding for binding in bindings if binding.enforcement[Door.ADMISSION] is not Enforcement.OFF]
     notes: dict[str, None] = {}
@@ -231,6 +234,9 @@ def _rules(bindings: Sequence[Binding], notes: dict[str, None], *, whole_objects
             for operation, name in _asked(group, resource, binding.match.operations):
                 if not whole_objects_only or (operation in ("CREATE", "UPDATE") and "/" not in name):
                     operations.setdefault((group, name), set()).add(operation)
+        if not whole_objects_only and _judges_what_grows(binding):
+            for (group, _), resource in AUTOSCALERS.items():
+                operations.setdefault((group, resource), set()).update(("CREATE", "UPDATE"))
     rules: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (group, name), asked in sorted(operations.items()):
         asked = asked - _asked_anyway(group, name, operations)
@@ -246,6 +252,18 @@ def _rules(bindings: Sequence[Binding], notes: dict[str, None], *, whole_objects
         }
         for (group, asked), names in sorted(rules.items())
     ]
+
+
+def _judges_what_grows(binding: Binding) -> bool:
+    """Whether `binding` judges something that an autoscaler can scale."""
+    return (
+        "workload" in binding.policy.subjects
+        and "UPDATE" in binding.match.operations
+        and any(
+            kind.scale and binding.match.covers_kind(group, name, WORKLOAD_KIND)
+            for (group, name), kind in KINDS.items()
+        )
+    )
 
 
 def _own_rule(*resources: str) -> dict[str, Any]:

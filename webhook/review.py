@@ -16,7 +16,7 @@ from pratique.canonical import compact_json, parse_json
 from pratique.decision import Decision, Outcome, Patch, Result
 from pratique.engine import Request
 from pratique.errors import EvidenceUnavailable, InputError
-from pratique.kinds import KINDS, ContentCache, subject_of
+from pratique.kinds import KINDS, NOTHING_KNOWN, Autoscaler, ContentCache, Context, autoscaler_of, subject_of
 from pratique.mutation import Mutation
 from pratique.shape import Object, mapping_at
 from pratique.subject import Content, Gpus, GroupVersionKind, Resource, Workload
@@ -235,10 +235,11 @@ def _shown(value: object) -> str:
 # What is judged
 
 
-def subject_under_review(review: Review, *, cache: ContentCache) -> Resource:
+def subject_under_review(review: Review, *, cache: ContentCache, context: Context = NOTHING_KNOWN) -> Resource:
     """What `review` asks about: the object; for DELETE the object as it is; for CONNECT its options, which may be none.
 
-    Not for `review.scales`, where the object that is scaled has to be looked up first.
+    Not for `review.scales`, where the object that is scaled has to be looked up first. `context` is what is known of
+    other objects.
 
     Raises:
         InputError: parts of the object have the wrong types.
@@ -246,7 +247,7 @@ def subject_under_review(review: Review, *, cache: ContentCache) -> Resource:
     obj = review.old_object if review.operation == "DELETE" else review.object
     if obj is None:
         obj = {"apiVersion": review.kind.api_version, "kind": review.kind.kind}
-    subject = _named(subject_of(obj, namespace=_namespace(review), cache=cache), review)
+    subject = _named(subject_of(obj, namespace=_namespace(review), cache=cache, context=context), review)
     if subject.being_deleted and not _was_being_deleted(review.old_object):
         # A Kubernetes API refuses that; where one does not, a line in the manifest must not switch the rules off.
         return replace(subject, being_deleted=False)
@@ -274,10 +275,61 @@ def scaled_unknown(review: Review, *, cache: ContentCache) -> Resource:
     for known, kind in KINDS:
         if known == group and f"{kind.lower()}s" == plural:
             gvk = GroupVersionKind(group, version, kind)
-            content = Content((), (), (), Gpus(Fraction(0), Fraction(0), {}))
-            identity = replace(scale.identity, name=review.name)
-            return Workload(gvk, review.namespace, identity, {}, {}, {}, {}, scale.digest, scale.key, False, content)
+            return _stand_in(scale, gvk, namespace=review.namespace, name=review.name)
     return _named(replace(scale, gvk=GroupVersionKind(group, version, "")), review)
+
+
+def _stand_in(asked: Resource, gvk: GroupVersionKind, *, namespace: str, name: str) -> Workload:
+    content = Content((), (), (), Gpus(Fraction(0), Fraction(0), {}))
+    identity = replace(asked.identity, name=name)
+    return Workload(gvk, namespace, identity, {}, {}, {}, {}, asked.digest, asked.key, False, content)
+
+
+def growth_of(review: Review) -> Autoscaler | None:
+    """The autoscaler that `review` creates, or lets go further or to another target than before; None where what can
+    grow stays as it is."""
+    obj, old = review.object, review.old_object
+    if obj is None or review.operation not in ("CREATE", "UPDATE") or review.subresource or _was_being_deleted(old):
+        return None
+    autoscaler = autoscaler_of(obj, review.kind.group, review.kind.kind, namespace=review.namespace)
+    if autoscaler is None or old is None:
+        return autoscaler
+    before = autoscaler_of(old, review.kind.group, review.kind.kind, namespace=review.namespace)
+    raised = before is None or before.target != autoscaler.target or before.most < autoscaler.most
+    return autoscaler if raised else None
+
+
+def grown_subject(
+    review: Review, autoscaler: Autoscaler, target: Object, *, cache: ContentCache, context: Context
+) -> Resource:
+    """What `review` of an autoscaler asks about besides: `target`, with the replicas that it can have then.
+
+    Raises:
+        InputError: parts of the object have the wrong types.
+    """
+    most = max(autoscaler.most, context.max_replicas.get(autoscaler.target, 0))
+    grown = Context({autoscaler.target: most}, context.claims)
+    return subject_of(target, namespace=review.namespace, cache=cache, context=grown)
+
+
+def grown_unknown(review: Review, autoscaler: Autoscaler, *, cache: ContentCache) -> Resource:
+    """What stands for the target of an autoscaler where it could not be looked up: its kind and name, no content, and
+    the digest of the autoscaler."""
+    group, kind, namespace, name = autoscaler.target
+    scaler = subject_of(review.object, namespace=review.namespace, cache=cache)
+    return _stand_in(scaler, GroupVersionKind(group, "", kind), namespace=namespace, name=name)
+
+
+def growth_request(review: Review, *, target: Object | None) -> Request:
+    """Who lets `target` grow, for the engine: as if its replicas were set by its `scale`, as the autoscaler will."""
+    return Request(
+        operation="UPDATE",
+        subresource="scale",
+        user=review.user,
+        groups=review.groups,
+        dry_run=review.dry_run,
+        old=target,
+    )
 
 
 def request_of(review: Review, *, parent: Object | None = None) -> Request:
@@ -328,8 +380,12 @@ def _scaled(parent: Object, scale: Object) -> Object:
 # Answering
 
 
-def answer(uid: str, decision: Decision) -> bytes:
-    """The AdmissionReview that answers the review `uid` with `decision`: 403 when denied, 500 when undecided."""
+def answer(uid: str, decision: Decision, *, beside: Decision | None = None) -> bytes:
+    """The AdmissionReview that answers the review `uid` with `decision`: 403 when denied, 500 when undecided.
+
+    `beside` is another decision on the same review, which refuses nothing that `decision` does not: its warnings are
+    told, too.
+    """
     annotations = {
         "decision-id": decision.id,
         "outcome": decision.outcome.value,
@@ -344,9 +400,13 @@ def answer(uid: str, decision: Decision) -> bytes:
             response["status"] = _status(403, "Forbidden", denial(decision))
         case Outcome.UNDECIDED:
             response["status"] = _status(500, "InternalError", denial(decision))
-    if any(evaluation.result is not Result.PASS for evaluation in decision.evaluations) and (
-        told := warnings(decision)
-    ):
+    told = [
+        warning
+        for each in (decision, beside)
+        if each is not None and any(evaluation.result is not Result.PASS for evaluation in each.evaluations)
+        for warning in warnings(each)
+    ]
+    if told:
         response["warnings"] = told
     return _envelope(response)
 

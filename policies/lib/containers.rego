@@ -11,6 +11,14 @@ users_of(image, subject) := concat(", ", sort(_users(image, subject))) if count(
 
 users_of(image, subject) := "image volume" if count(_users(image, subject)) == 0
 
+# Whether the container names no image.
+unnamed(container) if {
+	image := object.get(container, "image", null)
+	is_object(image)
+	object.get(image, "reference", null) == ""
+	object.get(image, "error", null) == ""
+}
+
 # What is wrong with an image reference that does not parse.
 unreadable(image) := image.error if object.get(image, "reference", "") == ""
 

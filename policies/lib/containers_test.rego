@@ -24,6 +24,14 @@ test_an_image_is_named_by_who_runs_it if {
 	containers.users_of({"path": "/volume"}, subject) == "image volume"
 }
 
+test_a_container_without_an_image if {
+	containers.unnamed({"image": {"reference": "", "error": ""}})
+	not containers.unnamed({"image": {"reference": "", "error": "the image is missing"}})
+	every container in [{}, {"image": null}, {"image": {}}, {"image": {"reference": "a", "error": ""}}] {
+		not containers.unnamed(container)
+	}
+}
+
 test_why_an_image_cannot_be_read if {
 	containers.unreadable({"reference": "", "error": "the image is missing"}) == "the image is missing"
 	containers.unreadable({"error": "the image is missing"}) == "the image is missing"

@@ -11,6 +11,7 @@ from typing import Any
 
 from pratique.canonical import canonical_json, sha256
 from pratique.errors import InputError
+from pratique.gpu import Claims
 from pratique.identity import IDENTITY_ANNOTATIONS, IDENTITY_LABELS, pod_spec_without_identity, without
 from pratique.kinds import (
     aibrix,
@@ -27,7 +28,7 @@ from pratique.kinds import (
     seldon,
     serving,
 )
-from pratique.kinds.context import NOTHING_KNOWN, Context, context_of
+from pratique.kinds.context import NOTHING_KNOWN, Autoscaler, Context, autoscaler_of, context_of
 from pratique.kinds.extract import Surroundings, content_of
 from pratique.kinds.inferred import infer_kind
 from pratique.kinds.table import Kind
@@ -35,7 +36,17 @@ from pratique.pointer import pointer
 from pratique.shape import Object, json_type, mapping_at
 from pratique.subject import Content, GroupVersionKind, Identity, Resource, Workload
 
-__all__ = ["KINDS", "ContentCache", "Context", "context_of", "is_workload", "subject_of"]
+__all__ = [
+    "KINDS",
+    "NOTHING_KNOWN",
+    "Autoscaler",
+    "ContentCache",
+    "Context",
+    "autoscaler_of",
+    "context_of",
+    "is_workload",
+    "subject_of",
+]
 
 KINDS: dict[tuple[str, str], Kind] = {
     (kind.group, kind.kind): kind
@@ -114,12 +125,13 @@ def subject_of(
         body["spec"] = pod_spec_without_identity(mapping_at(obj.get("spec"), "/spec"), metadata)
     canonical = canonical_json([namespace, labels, annotations, body])
     key = hashlib.sha256(canonical).digest()
-    max_replicas = None
+    max_replicas: int | None = None
+    claims: Claims = {}
     if context is not NOTHING_KNOWN:
         max_replicas = context.max_replicas.get((gvk.group, gvk.kind, namespace, identity.name))
-        claims = context.claims_of(namespace) if b"esourceClaim" in canonical else []
+        claims = context.claims_named_in(canonical, namespace)
         if max_replicas is not None or claims:  # else it is the same to every policy as without a context
-            key = hashlib.sha256(key + canonical_json([max_replicas, claims])).digest()
+            key = hashlib.sha256(key + canonical_json([max_replicas, _written(claims)])).digest()
     being_deleted = metadata.get("deletionTimestamp") is not None
     inferred = False
     if "managedFields" in metadata:  # half of the object, and of no use to any policy: let its memory go
@@ -132,13 +144,21 @@ def subject_of(
         inferred = True
     content = cache.get(key) if cache is not None else None
     if content is None:
-        around = Surroundings(namespace, context.claims, max_replicas, _kind_of)
+        around = Surroundings(namespace, claims, max_replicas, _kind_of)
         content = content_of({**body, "metadata": metadata}, kind, around)
         if cache is not None:
             cache.put(key, content)
     return Workload(
         gvk, namespace, identity, labels, annotations, obj, body, digest, key, being_deleted, content, inferred
     )
+
+
+def _written(claims: Claims) -> list[Any]:
+    """Claims in a form that can be part of a key."""
+    return [
+        (*key, sorted((device, str(amount)) for device, amount in devices.items()))
+        for key, devices in sorted(claims.items(), key=lambda item: item[0])
+    ]
 
 
 def _kind_of(obj: Object) -> Kind | None:

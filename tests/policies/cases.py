@@ -16,13 +16,13 @@ from pratique.yamlfile import load_documents
 REPOSITORY = Path(__file__).resolve().parents[2]
 CASES = REPOSITORY / "tests" / "cases"
 
-_KEYS = frozenset({"parameters", "namespace_labels", "object", "findings", "patches"})
+_KEYS = frozenset({"parameters", "namespace_labels", "object", "beside", "findings", "patches"})
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`findings` are (path, message) in order; `patches` are JSON Patch operations (RFC 6902), in order of path, which
-    make the object comply as they stand."""
+    """`beside` are the other objects of the same input. `findings` are (path, message) in order; `patches` are JSON
+    Patch operations (RFC 6902), in order of path, which make the object comply as they stand."""
 
     policy: str
     verdict: Literal["allow", "deny"]
@@ -30,6 +30,7 @@ class Case:
     object: dict[str, Any]
     parameters: dict[str, Any] = field(default_factory=dict)
     namespace_labels: dict[str, str] = field(default_factory=dict)
+    beside: tuple[dict[str, Any], ...] = ()
     findings: tuple[tuple[str, str], ...] = ()
     patches: tuple[dict[str, Any], ...] = ()
 
@@ -75,6 +76,7 @@ def _load(file: Path) -> Case:
         object=value["object"],
         parameters=value.get("parameters", {}),
         namespace_labels=value.get("namespace_labels", {}),
+        beside=tuple(value.get("beside", ())),
         findings=tuple(sorted((finding["path"], finding["message"]) for finding in value.get("findings", ()))),
         patches=tuple(sorted(value.get("patches", ()), key=lambda patch: str(patch["path"]))),
     )

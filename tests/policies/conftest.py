@@ -17,9 +17,12 @@ from pratique.configuration import Configuration, build
 from pratique.decision import Decision, Door, Evaluation
 from pratique.engine import Engine, Request
 from pratique.evaluator import Evaluator, Results
+from pratique.facts import FactSource
 from pratique.kinds import subject_of
 from pratique.policy import PolicySet
 from pratique.yamlfile import Document
+from pratiquectl.check import fact_sources
+from pratiquectl.manifests import Manifest
 from tests.policies.cases import REPOSITORY, Case, load_cases, patched
 
 ENGINES = ("opa", "regopy")
@@ -100,12 +103,23 @@ async def decide_once(engine: str, case: Case, policies: PolicySet) -> Outcome:
 async def _decide(case: Case, policies: PolicySet, evaluator: Evaluator) -> Outcome:
     recorder = _Recorder(evaluator)
     engine = Engine(
-        policies=policies, configuration=_configuration(case, policies), evaluator=recorder, clock=lambda: NOW
+        policies=policies,
+        configuration=_configuration(case, policies),
+        evaluator=recorder,
+        facts=facts_of(case),
+        clock=lambda: NOW,
     )
     decision = await engine.decide(
         subject_of(case.object), Door.CI, request=Request(), deadline=time.monotonic() + SECONDS
     )
     return Outcome(decision, tuple(recorder.documents))
+
+
+def facts_of(case: Case) -> Mapping[str, FactSource]:
+    """What the case's object and those beside it say, as for `pratique check`."""
+    objects = [case.object, *case.beside]
+    found = [Manifest("case", 1, obj) for obj in objects]
+    return {source.name: source for source in fact_sources(found, namespace="default", now=NOW)}
 
 
 def _configuration(case: Case, policies: PolicySet) -> Configuration:

@@ -60,6 +60,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "defaults/service-account-token": ("/spec/template/spec/automountServiceAccountToken",),
     "defaults/topology-spread": ("/spec/template/spec/topologySpreadConstraints",),
     "gpu/approved-types": ("asks for", '"nvidia.com/gpu.product"', "/nodeSelector/", "/affinity/"),
+    "gpu/budget": ("is missing", "the only workload", "the 2 workloads", "/metadata/labels/example.com~1team"),
     "gpu/limit": ("nvidia.com/gpu", "amd.com/gpu", "gpu.intel.com/", "nvidia.com/mig-"),
     "gpu/mig": ("one slice for each container", "one kind of the two", "the MIG profile"),
     "gpu/notebooks": ("/spec: this Notebook is a notebook and can use", "is missing", "this Pod", "this StatefulSet"),
@@ -199,6 +200,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "platform/workspace-expiry": ("is missing", "at most 30d"),
     "platform/workspace-owner": ("/team", "/environment", "is missing"),
     "platform/workspace-quota": ("/gpuQuota", "/memoryQuota", "/cpuQuota", "/environment", "required is an object"),
+    "network/policy-present": (
+        *("for ingress", "for egress", "allows all ingress", "allows all egress", "are not known"),
+        *("/metadata/labels/data-classification", "/metadata/namespace"),
+    ),
     "workload/allow-privilege-escalation": (*_EVERY_ROLE, "does not set", "to true", "required is an object"),
     "workload/apparmor": (*_EVERY_OWNER, ": the annotation ", "without a type"),
     "workload/capabilities-baseline": (*_EVERY_ROLE, "adds the capabilities", *_NO_LIST_NO_OBJECT),
@@ -301,7 +306,12 @@ def test_patches_make_the_object_comply(outcomes: Mapping[tuple[str, str], Outco
 
 
 def _judged(case: Case) -> dict[str, Any]:
-    return {"object": case.object, "parameters": case.parameters, "namespace_labels": case.namespace_labels}
+    return {
+        "object": case.object,
+        "beside": list(case.beside),
+        "parameters": case.parameters,
+        "namespace_labels": case.namespace_labels,
+    }
 
 
 def _shows(case: Case, thing: str) -> bool:

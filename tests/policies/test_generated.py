@@ -16,10 +16,11 @@ from evaluators.select import choose_engine, start_evaluator
 from pratique.decision import Decision, Door, Result
 from pratique.engine import Engine, Request
 from pratique.errors import InputError
+from pratique.facts import FactSource
 from pratique.kinds import subject_of
 from pratique.policy import PolicySet
-from tests.policies.cases import REPOSITORY
-from tests.policies.conftest import ENGINES, SECONDS
+from tests.policies.cases import REPOSITORY, Case
+from tests.policies.conftest import ENGINES, SECONDS, facts_of
 from tests.support.policies import binding, configuration
 
 pytestmark = pytest.mark.slow
@@ -155,6 +156,10 @@ _OF_PLATFORM = (
 )
 
 
+def _facts(obj: dict[str, Any]) -> dict[str, FactSource]:
+    return dict(facts_of(Case("any", "allow", "generated", obj)))
+
+
 class _Both:
     """One engine on OPA and one on regopy, of the same policies and bindings."""
 
@@ -162,6 +167,7 @@ class _Both:
         self.runner = asyncio.Runner()
         self.policies = policies
         self.engines: list[Engine] = []
+        self.facts = _facts({})
         for name in ENGINES:
             choice = choose_engine(name, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
             evaluator = self.runner.run(start_evaluator(choice, policies))
@@ -173,12 +179,14 @@ class _Both:
                     policies=policies,
                     configuration=bound,
                     evaluator=evaluator,
+                    facts=self.facts,
                     namespace_labels=lambda namespace: {"team": "search", "cost-center": "cc-4711"},
                 )
             )
 
     def decide(self, obj: dict[str, Any]) -> list[Decision]:
         subject = subject_of(obj)
+        self.facts |= _facts(obj)
         deadline = time.monotonic() + SECONDS
         return [
             self.runner.run(engine.decide(subject, Door.CI, request=Request(), deadline=deadline))

@@ -72,6 +72,7 @@ _BROKEN: dict[str, Broken] = {
     "gpu/approved-types": Broken(
         (*_P, "nodeSelector", "nvidia.com/gpu.product"), "V100", {"nvidia.com/gpu.product": ("missing", "None")}
     ),
+    "gpu/budget": Broken((*_LABELS, "team"), "search", {"team": ()}),
     "gpu/mig": Broken(
         (*_C, "resources", "limits", "nvidia.com/mig-1g.10gb"),
         2,
@@ -97,6 +98,11 @@ _BROKEN: dict[str, Broken] = {
     "labels/environment": Broken((*_LABELS, "environment"), "prod", silence_complies=False),
     "labels/expiry": Broken((*_LABELS, "expires"), "2026-11-20", silence_complies=False),
     "labels/owner": Broken((*_LABELS, "owner"), "Search", {"owner": ()}),
+    "network/policy-present": Broken(
+        ("namespace", "labels", "data-classification"),
+        "restricted",
+        {"data-classification": tuple("missing" if value is MISSING else repr(value) for value in VALUES)},
+    ),
     "platform/model-accelerator": Broken((*_SPEC, "serving", "gpu"), "nvidia-v100", {"gpu": ("missing", "None")}),
     "platform/model-replicas": Broken(
         (*_SPEC, "serving", "replicas", "max"), 51, {"max": ("7", "2.0")}, silence_complies=False
@@ -246,7 +252,10 @@ _DOCUMENT: dict[str, Any] = {
         "gpus": {"now": 1, "peak": 1, "by_resource": {"nvidia.com/gpu": 1}},
     },
     "object": {},
-    "facts": {"expressions": {}},
+    "facts": {
+        "expressions": {},
+        "inventory": {"gpus/team=search": {"status": "known", "value": {"peak": 99, "objects": 3}}},
+    },
     "namespace": {"name": "sandbox", "labels": {}},
     "now": "2026-11-21T08:00:00Z",
 }
@@ -263,7 +272,7 @@ _KINDS = {
 _HOST_MADE = (
     *(("subject",), ("subject", "pods"), _P, (*_P, "containers"), _C, (*_C, "image"), _LABELS),
     ("subject", "annotations"),
-    *(("subject", "images"), ("subject", "images", 0), ("object",)),
+    *(("subject", "images"), ("subject", "images", 0), ("object",), ("namespace",), ("namespace", "labels")),
     *(("subject", "models"), _MODEL, _DATASET, ("subject", "servers"), _SERVER),
     *((*_C, "resources"), (*_C, "resources", "limits"), (*_C, "resources", "requests")),
 )

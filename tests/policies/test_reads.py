@@ -17,7 +17,7 @@ from pratique.evaluator import Evaluator
 from pratique.kinds import subject_of
 from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY, Case, load_cases
-from tests.policies.conftest import ENGINES, SECONDS
+from tests.policies.conftest import ENGINES, SECONDS, facts_of
 from tests.support.policies import binding, configuration
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,13 @@ async def _found(case: Case, policies: PolicySet, evaluator: Evaluator) -> Found
         binding(name.replace("/", "-"), name, parameters=case.parameters if name == case.policy else {})
         for name in policies.policies
     ]
-    engine = Engine(policies=policies, configuration=configuration(policies, *bindings), evaluator=evaluator)
+    engine = Engine(
+        policies=policies,
+        configuration=configuration(policies, *bindings),
+        evaluator=evaluator,
+        facts=facts_of(case),
+        namespace_labels=lambda _: case.namespace_labels,
+    )
     decision = await engine.decide(
         subject_of(case.object), Door.CI, request=Request(), deadline=time.monotonic() + SECONDS
     )

@@ -492,7 +492,7 @@ class Source:
 @pytest.mark.parametrize(
     ("sources", "reason"),
     [
-        ({}, "no source of signatures is configured"),
+        ({}, "no source of signatures is configured at this door"),
         ({"signatures": Source()}, "signatures gave no answer for image"),
         ({"signatures": Source(image=Unavailable("could not reach the registry"))}, "could not reach the registry"),
     ],

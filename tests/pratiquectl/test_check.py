@@ -359,3 +359,42 @@ def test_a_waiver_counts_by_the_clock_that_is_given(
 
 def test_a_time_without_its_zone_is_refused(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("x", "--now", "2026-12-01")[0] == 2
+
+
+# What other objects of the same input come to
+
+
+def test_a_budget_is_that_of_the_whole_input(run: Any, config: Path, tmp_path: Path) -> None:
+    spec = "{policy: gpu/budget, parameters: {default_budget: 2}}"
+    (config / "gpu.yaml").write_text(
+        LIMIT_ONLY.replace("{policy: gpu/limit, match: {namespaces: {exclude: [sandbox]}}}", spec)
+    )
+    folder = tmp_path / "manifests"
+    write(folder / "a.yaml", good("a"), good("b"))
+    assert run(folder)[0] == 0
+    write(folder / "b.yaml", good("c"))
+    code, out, _ = run(folder)
+    assert (code, out.count("the 3 workloads with the label")) == (1, 3)
+    (folder / "broken.yaml").write_text("a: [")
+    code, out, _ = run(folder)
+    assert code == 2
+    assert "the input is not known as a whole: " in out
+
+
+def test_network_policies_are_looked_for_in_the_whole_input(run: Any, config: Path, tmp_path: Path) -> None:
+    (config / "gpu.yaml").write_text(LIMIT_ONLY.replace("gpu/limit", "network/policy-present"))
+    namespace = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "vault", "labels": {"data-classification": "restricted"}},
+    }
+    closed = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "deny", "namespace": "vault"},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+    }
+    file = write(tmp_path / "a.yaml", namespace)
+    code, out, _ = run(file)
+    assert (code, out.count("NetworkPolicies selects all pods for")) == (1, 2)
+    assert run(write(tmp_path / "a.yaml", namespace, closed))[0] == 0

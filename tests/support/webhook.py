@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import urllib3
 
+from pratique.kinds.context import AUTOSCALERS, RESOURCE_CLAIMS
 from tests.support.cluster import HOST, REPOSITORY, Client, Cluster, free_port
 from tests.support.pki import Authority
 from tests.support.processes import Process, wait_until
@@ -35,6 +36,10 @@ _RIGHTS = {
         {"apiGroups": ["pratique.dev"], "resources": ["policybindings", "waivers"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": ["pratique.dev"], "resources": ["policybindings/status", "waivers/status"], "verbs": ["patch"]},
         {"apiGroups": ["apps"], "resources": ["deployments", "replicasets", "statefulsets"], "verbs": ["get"]},
+        *(
+            {"apiGroups": [group], "resources": [resource], "verbs": ["list", "watch"]}
+            for (group, _), resource in (AUTOSCALERS | RESOURCE_CLAIMS).items()
+        ),
     ],
 }
 _GRANT = {

@@ -26,6 +26,7 @@ from pratique.policy import PolicySet
 from tests.support.policies import binding, configuration, policy, policy_set
 from webhook.app import Parents as ParentSource
 from webhook.app import Recorder, Webhook, create_app
+from webhook.cluster_context import KnownObjects
 from webhook.connection import ReviewConnection
 from webhook.limits import Limits
 from webhook.metrics import Metrics
@@ -94,6 +95,7 @@ class Parents:
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, str, str, str], Mapping[str, Any]] = {}
+        self.failure = ""
 
     async def parent_of_scale(
         self, group: str, resource: str, namespace: str, name: str, *, deadline: float
@@ -102,6 +104,13 @@ class Parents:
             return self.known[group, resource, namespace, name]
         except KeyError:
             raise EvidenceUnavailable(f"the API server knows no {resource} {namespace}/{name}") from None
+
+    async def target_of_autoscaler(
+        self, group: str, kind: str, namespace: str, name: str, *, deadline: float
+    ) -> Mapping[str, Any] | None:
+        if self.failure:
+            raise EvidenceUnavailable(self.failure)
+        return self.known.get((group, f"{kind.lower()}s", namespace, name))
 
 
 async def _not_started(policies: PolicySet) -> Evaluator:
@@ -136,12 +145,14 @@ class Served:
         recorder: Recorder | None = None,
         parents: ParentSource | None = None,
         own: OwnKinds | None = None,
+        known: KnownObjects | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.rows = Rows()
         self.parents = Parents()
         self._parents = parents or self.parents
         self._own = own
+        self._known = known
         self.port = 0
         self._start = start
         self._limits = limits or Limits()
@@ -233,6 +244,7 @@ class Served:
             metrics=self.metrics,
             own=self._own,
             break_glass_users=frozenset({BREAK_GLASS}),
+            known=self._known,
         )
         config = uvicorn.Config(
             self.app,

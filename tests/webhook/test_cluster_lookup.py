@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pratique.decision import Door, Outcome
 from pratique.engine import Engine, Request
@@ -25,6 +22,7 @@ from tests.support.cluster import Cluster
 from tests.support.policies import binding, configuration, policy, policy_set
 from tests.support.processes import wait_until
 from tests.support.scripted import ScriptedEvaluator
+from tests.support.scripted_api import listed, scripted_api
 from webhook import cluster as module
 from webhook.cluster import ApiServer, NamespaceLabelCache, ParentLookup, connect
 from webhook.registration import _SCALABLE, RESOURCES, Registration, ServiceReference, registered
@@ -274,62 +272,8 @@ def _config_map(name: str) -> dict[str, Any]:
 # With an API server that fails as told
 
 
-class _Scripted:
-    """Answers each GET with what `answer(path)` gives: a status and a document or lines, or nothing for long."""
-
-    def __init__(self, answer: Callable[[str], tuple[int, Any]]) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, document = answer(self.path)
-                if status == 0:
-                    stop.wait(10)
-                    return
-                lines = document if isinstance(document, list) else [document]
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.end_headers()
-                for line in lines:
-                    self.wfile.write((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        self.stop = stop = threading.Event()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def kubeconfig(self, folder: Path) -> Path:
-        path = folder / "kubeconfig"
-        url = f"http://127.0.0.1:{self.server.server_port}"
-        document = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "c",
-            "clusters": [{"name": "c", "cluster": {"server": url}}],
-            "users": [{"name": "u", "user": {"token": "t"}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        }
-        path.write_text(yaml.safe_dump(document))
-        return path
-
-
-@contextmanager
-def _scripted(answer: Callable[[str], tuple[int, Any]]) -> Iterator[_Scripted]:
-    scripted = _Scripted(answer)
-    try:
-        yield scripted
-    finally:
-        scripted.stop.set()
-        scripted.server.shutdown()
-        scripted.server.server_close()
-
-
 def _namespace(name: str, version: int, **labels: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "resourceVersion": str(version), "labels": labels}}
-
-
-def _list(version: int, *items: Mapping[str, Any], more: str = "") -> tuple[int, Any]:
-    return 200, {"metadata": {"resourceVersion": str(version), "continue": more}, "items": list(items)}
 
 
 def test_a_watch_goes_on_from_where_it_was_and_lists_again_when_that_is_gone(tmp_path: Path) -> None:
@@ -342,19 +286,19 @@ def test_a_watch_goes_on_from_where_it_was_and_lists_again_when_that_is_gone(tmp
         asked.append("watch " + query.split("&")[1] if "watch=true" in query else "list " + query)
         match len(asked):
             case 1:
-                return _list(3, _namespace("a", 1, v="1"), more="next")
+                return listed(3, _namespace("a", 1, v="1"), more="next")
             case 2:
-                return _list(3, _namespace("b", 2, v="1"))
+                return listed(3, _namespace("b", 2, v="1"))
             case 3:
                 return 200, [{"type": "MODIFIED", "object": _namespace("a", 5, v="2")}, bookmark]
             case 4:
                 return 200, [gone]
             case 5:
-                return _list(20, _namespace("c", 20, v="3"))
+                return listed(20, _namespace("c", 20, v="3"))
             case _:
                 return 0, None
 
-    with _scripted(answer) as api, _watching(api.kubeconfig(tmp_path)) as cache:
+    with scripted_api(answer) as api, _watching(api.kubeconfig(tmp_path)) as cache:
         _until(lambda: len(asked) == 6, "it watches again")
 
         assert asked == [
@@ -377,9 +321,9 @@ def test_a_watch_that_fails_is_taken_up_again_and_visible_meanwhile(
     def answer(path: str) -> tuple[int, Any]:
         if broken.is_set():
             return 503, {"kind": "Status"}
-        return (0, None) if "watch=true" in path else _list(3, _namespace("a", 1, v="1"))
+        return (0, None) if "watch=true" in path else listed(3, _namespace("a", 1, v="1"))
 
-    with _scripted(answer) as api, _watching(api.kubeconfig(tmp_path)) as cache:
+    with scripted_api(answer) as api, _watching(api.kubeconfig(tmp_path)) as cache:
         _until(lambda: bool(cache.problem), "the problem is visible")
         assert cache.problem == (
             "the namespaces cannot be watched: the API server answered HTTP 503 for /api/v1/namespaces?limit=500"
@@ -398,9 +342,9 @@ def test_labels_that_nobody_confirms_are_not_known_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(path: str) -> tuple[int, Any]:
-        return (0, None) if "watch=true" in path else _list(3, _namespace("a", 1, v="1"))
+        return (0, None) if "watch=true" in path else listed(3, _namespace("a", 1, v="1"))
 
-    with _scripted(answer) as api, _watching(api.kubeconfig(tmp_path)) as cache:
+    with scripted_api(answer) as api, _watching(api.kubeconfig(tmp_path)) as cache:
         _until(lambda: cache.labels("a") is not None, "the namespaces are known")
         monkeypatch.setattr(module, "STALE_SECONDS", 0.0)
 
@@ -416,7 +360,7 @@ def test_a_namespace_is_asked_for_once_for_all_who_wait_and_never_past_the_deadl
         if "?" not in path:
             asked.append(path)
             return 200, _namespace("new", 1, v="1")
-        return (0, None) if "watch=true" in path else _list(3)
+        return (0, None) if "watch=true" in path else listed(3)
 
     async def look_up(cache: NamespaceLabelCache) -> float:
         deadline = time.monotonic() + 5
@@ -425,7 +369,7 @@ def test_a_namespace_is_asked_for_once_for_all_who_wait_and_never_past_the_deadl
         await cache.look_up("slow", started + 0.4)
         return time.monotonic() - started
 
-    with _scripted(answer) as api, _watching(api.kubeconfig(tmp_path)) as cache:
+    with scripted_api(answer) as api, _watching(api.kubeconfig(tmp_path)) as cache:
         took = asyncio.run(look_up(cache))
 
         assert asked == ["/api/v1/namespaces/new"]
@@ -449,7 +393,7 @@ def test_a_namespace_is_asked_for_once_for_all_who_wait_and_never_past_the_deadl
     ],
 )
 def test_an_answer_that_is_none_is_told(tmp_path: Path, answer: tuple[int, Any], reason: str) -> None:
-    with _scripted(lambda _: answer) as api:
+    with scripted_api(lambda _: answer) as api:
         server = ApiServer(connect(kubeconfig=api.kubeconfig(tmp_path)))
 
         assert asyncio.run(_refusal(ParentLookup(server), "things", group="", seconds=0.3)) == reason
@@ -457,7 +401,7 @@ def test_an_answer_that_is_none_is_told(tmp_path: Path, answer: tuple[int, Any],
 
 
 def test_an_api_server_that_is_not_there(tmp_path: Path) -> None:
-    with _scripted(lambda _: (200, {})) as api:
+    with scripted_api(lambda _: (200, {})) as api:
         kubeconfig = api.kubeconfig(tmp_path)
 
     reason = asyncio.run(_refusal(ParentLookup(ApiServer(connect(kubeconfig=kubeconfig))), group=""))

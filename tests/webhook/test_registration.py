@@ -118,11 +118,37 @@ def test_pods_are_asked_about_through_every_way_that_changes_them() -> None:
     ]
 
 
-def test_what_can_be_scaled_is_asked_about_when_it_is() -> None:
+_AUTOSCALERS = [
+    ("autoscaling", ["CREATE", "UPDATE"], ["horizontalpodautoscalers"]),
+    ("autoscaling.aibrix.ai", ["CREATE", "UPDATE"], ["podautoscalers"]),
+    ("keda.sh", ["CREATE", "UPDATE"], ["scaledobjects"]),
+]
+
+
+def test_what_can_be_scaled_is_asked_about_when_it_is_and_so_is_what_scales_it() -> None:
     assert _rules(binding("b", "test/workload", match={"kinds": ["apps/*"]})) == [
         ("apps", ["CREATE", "UPDATE"], ["daemonsets", "deployments", "replicasets", "statefulsets"]),
         ("apps", ["UPDATE"], ["deployments/scale", "replicasets/scale", "statefulsets/scale"]),
+        *_AUTOSCALERS,
     ]
+
+
+@pytest.mark.parametrize(
+    ("match", "asked"),
+    [
+        ({"kinds": ["StatefulSet"]}, True),
+        ({"kinds": ["Pod"]}, False),
+        ({"kinds": ["Deployment"], "operations": ["CREATE"]}, False),
+    ],
+)
+def test_autoscalers_are_asked_about_where_what_they_scale_is_bound(match: dict[str, Any], asked: bool) -> None:
+    rules = _rules(binding("b", "test/workload", match=match))
+    assert [rule for rule in rules if rule in _AUTOSCALERS] == (_AUTOSCALERS if asked else [])
+
+
+def test_autoscalers_are_never_mutated_for_what_they_scale() -> None:
+    rules = _rules(binding("b", "test/workload", match={"kinds": ["apps/Deployment"]}, mutate=True), kind=1)
+    assert rules == [("apps", ["CREATE", "UPDATE"], ["deployments"])]
 
 
 def test_the_resource_of_a_kind_is_what_kubernetes_calls_it() -> None:
@@ -140,7 +166,7 @@ def test_a_policy_for_workloads_is_narrowed_to_what_ends_in_pods(kinds: list[str
     ]
 
     expected = {(group, kind.resource) for (group, _), kind in KINDS.items()}
-    assert set(resources) == expected
+    assert set(resources) == expected | {(group, resource) for group, _, (resource,) in _AUTOSCALERS}
 
 
 def test_bindings_share_rules_and_operations_add_up() -> None:

@@ -31,6 +31,7 @@
 #   controls: {}
 package policies.defaults.gpu_toleration
 
+import data.lib.partial
 import data.lib.values
 
 violations contains {"message": message, "path": place.path} if {
@@ -53,6 +54,7 @@ patches contains {"op": "add", "path": path, "value": toleration} if {
 
 _intolerant contains {"path": path, "resource": resource} if {
 	some pod in input.subject.pods
+	not partial.completed(pod)
 	is_string(pod.path)
 	some resource in input.parameters.accelerators
 	_asks_for(pod, resource)

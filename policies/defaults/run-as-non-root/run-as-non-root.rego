@@ -22,6 +22,7 @@
 #     cis-kubernetes-1.8: ["5.2.6"]
 package policies.defaults.run_as_non_root
 
+import data.lib.partial
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
@@ -33,6 +34,7 @@ patches contains {"op": "add", "path": path, "value": true} if some path in _sil
 
 _silent contains path if {
 	some pod in input.subject.pods
+	not partial.completed(pod)
 	context := object.get(pod, "securityContext", {})
 	_can_hold_fields(context)
 	not _says_who(context)

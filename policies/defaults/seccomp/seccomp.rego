@@ -21,6 +21,7 @@
 #     cis-kubernetes-1.8: ["5.7.2"]
 package policies.defaults.seccomp
 
+import data.lib.partial
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
@@ -32,6 +33,7 @@ patches contains {"op": "add", "path": path, "value": {"type": "RuntimeDefault"}
 
 _without_profile contains path if {
 	some pod in input.subject.pods
+	not partial.completed(pod)
 	not _for_windows(pod)
 	context := object.get(pod, "securityContext", {})
 	_can_hold_fields(context)

@@ -21,6 +21,8 @@
 #     cis-kubernetes-1.8: ["5.1.6"]
 package policies.defaults.service_account_token
 
+import data.lib.partial
+
 violations contains {"message": message, "path": path} if {
 	some path in _silent
 	message := "the pod does not say whether it needs a token for the Kubernetes API; the default here is false"
@@ -30,6 +32,7 @@ patches contains {"op": "add", "path": path, "value": false} if some path in _si
 
 _silent contains path if {
 	some pod in input.subject.pods
+	not partial.completed(pod)
 	is_null(object.get(pod, "automountServiceAccountToken", null))
 	not _has_its_token(pod)
 	path := concat("/", [pod.path, "automountServiceAccountToken"])

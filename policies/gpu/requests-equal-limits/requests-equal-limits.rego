@@ -25,6 +25,7 @@
 package policies.gpu.requests_equal_limits
 
 import data.lib.containers
+import data.lib.partial
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
@@ -34,6 +35,7 @@ violations contains {"message": message, "path": path} if {
 	not is_null(request)
 	limit := _amount_of(container, "limits", name)
 	not _is_equal(request, limit)
+	not _limit_may_come(container, limit)
 	message := concat("", [
 		containers.described(container),
 		" requests ",
@@ -61,6 +63,17 @@ patches contains {"op": "replace", "path": path, "value": limit} if {
 _gpus_asked := object.keys(values.as_object(object.get(input.subject, ["gpus", "by_resource"], {})))
 
 _compared := _gpus_asked | {name | some name in input.parameters.equal_resources}
+
+_limit_may_come(container, limit) if {
+	is_null(limit)
+	container.path in _completed
+}
+
+_completed := {container.path |
+	some pod in input.subject.pods
+	partial.completed(pod)
+	some container in pod.containers
+}
 
 _gpu_users contains container if {
 	some pod in input.subject.pods

@@ -20,6 +20,7 @@
 package policies.image.pull_policy
 
 import data.lib.containers
+import data.lib.partial
 import data.lib.values
 
 violations contains {"message": message, "path": _policy_path(container)} if {
@@ -49,6 +50,19 @@ _unfit contains container if {
 	some pod in input.subject.pods
 	some container in pod.containers
 	not _effective(container) in _fit(container)
+	not _is_chosen_later(pod, container)
+}
+
+_is_chosen_later(pod, container) if {
+	partial.completed(pod)
+	_policy(container) in {"", null}
+}
+
+# The image that a controller chooses has a digest, perhaps.
+_is_chosen_later(pod, container) if {
+	partial.completed(pod)
+	containers.unnamed(container)
+	_policy(container) in {"Always", "IfNotPresent"}
 }
 
 _fit(container) := ["IfNotPresent", "Always"] if _has_digest(container)

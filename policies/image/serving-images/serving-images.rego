@@ -35,6 +35,7 @@ package policies.image.serving_images
 
 import data.lib.containers
 import data.lib.globs
+import data.lib.partial
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
@@ -42,6 +43,7 @@ violations contains {"message": message, "path": path} if {
 	some pod in input.subject.pods
 	some container in pod.containers
 	object.get(container, "role", "main") == "main"
+	not _is_chosen_later(pod, container)
 	image := values.as_object(object.get(container, "image", {}))
 	not _is_approved(image)
 	message := concat("", [
@@ -52,6 +54,11 @@ violations contains {"message": message, "path": path} if {
 		concat(", ", input.parameters.serving_images),
 	])
 	path := object.get(image, "path", container.path)
+}
+
+_is_chosen_later(pod, container) if {
+	partial.completed(pod)
+	containers.unnamed(container)
 }
 
 _is_approved(image) if {

@@ -24,6 +24,7 @@
 package policies.workload.allow_privilege_escalation
 
 import data.lib.containers
+import data.lib.partial
 import data.lib.settings
 
 violations contains {"message": settings.message(setting, "false"), "path": setting.path} if {
@@ -59,6 +60,7 @@ _refused contains setting if {
 _silent contains container if {
 	some pod in input.subject.pods
 	not settings.for_windows(pod)
+	not partial.completed(pod)
 	some container in pod.containers
 	settings.unset(container, _fields)
 }

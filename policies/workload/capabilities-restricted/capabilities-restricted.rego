@@ -24,6 +24,7 @@
 package policies.workload.capabilities_restricted
 
 import data.lib.containers
+import data.lib.partial
 import data.lib.settings
 import data.lib.values
 
@@ -78,6 +79,7 @@ _keeping contains container if {
 	some pod in _judged
 	some container in pod.containers
 	not _drops_all(container)
+	not partial.left_open(pod, container, ["securityContext", "capabilities", "drop"])
 }
 
 _drops_all(container) if {

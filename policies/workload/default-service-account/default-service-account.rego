@@ -20,6 +20,7 @@
 #     cis-kubernetes-1.8: ["5.1.5"]
 package policies.workload.default_service_account
 
+import data.lib.partial
 import data.lib.settings
 import data.lib.values
 
@@ -27,12 +28,19 @@ violations contains {"message": message, "path": path} if {
 	some pod in input.subject.pods
 	name := settings.service_account(pod)
 	not _own(name)
+	not _is_left_open(pod)
 	message := concat("", [
 		"the pod uses the service account ",
 		values.shown(name),
 		"; required is one of its own in serviceAccountName",
 	])
 	path := concat("/", [pod.path, "serviceAccountName"])
+}
+
+_is_left_open(pod) if {
+	partial.completed(pod)
+	object.get(pod, "serviceAccountName", null) in {"", null}
+	object.get(pod, "serviceAccount", null) in {"", null}
 }
 
 _own(name) if {

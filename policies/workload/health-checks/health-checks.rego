@@ -34,6 +34,7 @@
 package policies.workload.health_checks
 
 import data.lib.containers
+import data.lib.partial
 
 violations contains {"message": message, "path": path} if {
 	not _kind in input.parameters.batch_kinds
@@ -43,6 +44,7 @@ violations contains {"message": message, "path": path} if {
 	_serves(container)
 	some probe in input.parameters.probes
 	not _has_handler(container, probe)
+	not partial.left_open(pod, container, [probe])
 	message := concat(" ", [
 		containers.described(container),
 		"has ports and",

@@ -22,6 +22,7 @@
 package policies.workload.read_only_root_file_system
 
 import data.lib.containers
+import data.lib.partial
 import data.lib.settings
 
 violations contains {"message": settings.message(setting, "true"), "path": setting.path} if {
@@ -52,14 +53,16 @@ patches contains {"op": "add", "path": _path(container), "value": true} if {
 _fields := ["securityContext", "readOnlyRootFilesystem"]
 
 # Each pod without its ephemeral containers.
-_judged contains {"path": pod.path, "containers": kept} if {
+_judged contains {"path": pod.path, "partial": completed, "containers": kept} if {
 	some pod in input.subject.pods
 	not settings.for_windows(pod)
+	completed := object.get(pod, "partial", false)
 	kept := [container | some container in pod.containers; object.get(container, "role", "main") != "ephemeral"]
 }
 
 _silent contains container if {
 	some pod in _judged
+	not partial.completed(pod)
 	some container in pod.containers
 	settings.unset(container, _fields)
 }

@@ -29,6 +29,7 @@
 package policies.workload.resource_limits
 
 import data.lib.containers
+import data.lib.partial
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
@@ -37,6 +38,7 @@ violations contains {"message": message, "path": path} if {
 	object.get(container, "role", "main") != "ephemeral"
 	some resource in input.parameters.resources
 	not _is_limited(container, resource)
+	not partial.left_open(pod, container, ["resources", "limits", resource])
 	limit := object.get(_limits(container), resource, null)
 	message := concat(" ", [
 		containers.described(container),

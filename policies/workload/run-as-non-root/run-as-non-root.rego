@@ -24,6 +24,7 @@
 package policies.workload.run_as_non_root
 
 import data.lib.containers
+import data.lib.partial
 import data.lib.settings
 
 violations contains {"message": settings.message(setting, "true"), "path": setting.path} if {
@@ -64,8 +65,9 @@ _refused contains setting if {
 	not settings.one_of(setting, {true})
 }
 
-# The containers that say nothing where the pod says nothing.
+# The containers that say nothing where the pod says nothing, and no controller will.
 _silent(pod) := {containers.described(container) |
+	not partial.completed(pod)
 	settings.unset(pod, _fields)
 	some container in pod.containers
 	settings.unset(container, _fields)

@@ -24,6 +24,7 @@
 package policies.workload.seccomp_restricted
 
 import data.lib.containers
+import data.lib.partial
 import data.lib.profiles
 import data.lib.settings
 
@@ -64,8 +65,9 @@ _refused contains setting if {
 	some setting in profiles.refused(pod, "seccompProfile")
 }
 
-# The containers that say nothing where the pod says nothing.
+# The containers that say nothing where the pod says nothing, and no controller will.
 _silent(pod) := {containers.described(container) |
+	not partial.completed(pod)
 	settings.unset(pod, _fields)
 	some container in pod.containers
 	settings.unset(container, _fields)

@@ -26,6 +26,7 @@
 #     cis-kubernetes-1.8: ["5.1.6"]
 package policies.workload.service_account_token
 
+import data.lib.partial
 import data.lib.settings
 import data.lib.values
 
@@ -52,6 +53,7 @@ _mounting contains pod if {
 	some pod in input.subject.pods
 	object.get(pod, "automountServiceAccountToken", true) != false
 	not settings.service_account(pod) in input.parameters.token_service_accounts
+	not partial.left_open(pod, pod, ["automountServiceAccountToken"])
 }
 
 _path(pod) := concat("/", [pod.path, "automountServiceAccountToken"])

@@ -32,6 +32,7 @@
 #     nist-800-53-r5: [CP-10, SC-5]
 package policies.workload.topology_spread
 
+import data.lib.partial
 import data.lib.values
 
 violations contains {"message": message, "path": path} if {
@@ -66,6 +67,12 @@ _crowded contains pod if {
 	some pod in input.subject.pods
 	pod.replicas.max > 1
 	not _is_spread(pod)
+	not _is_left_open(pod)
+}
+
+_is_left_open(pod) if {
+	partial.left_open(pod, pod, ["topologySpreadConstraints"])
+	partial.left_open(pod, pod, ["affinity"])
 }
 
 _is_spread(pod) if {

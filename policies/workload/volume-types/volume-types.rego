@@ -22,6 +22,7 @@
 #     kubernetes-pod-security-1.35: [restrictedVolumes]
 package policies.workload.volume_types
 
+import data.lib.partial
 import data.lib.settings
 import data.lib.values
 
@@ -69,6 +70,14 @@ _refused contains volume if {
 	some volume in _volumes
 	volume.wants == ""
 	not _is_allowed(volume.value)
+	not _may_get_a_type(volume)
+}
+
+_may_get_a_type(volume) if {
+	count(_types(volume.value)) == 0
+	some pod in input.subject.pods
+	partial.completed(pod)
+	startswith(volume.path, concat("", [pod.path, "/volumes/"]))
 }
 
 _is_allowed(volume) if {

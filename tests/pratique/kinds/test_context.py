@@ -6,7 +6,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+import yaml
 
+from pratique.canonical import canonical_json
 from pratique.kinds import ContentCache, Context, context_of, subject_of
 from pratique.subject import Gpus, Resource, Workload
 
@@ -158,3 +160,30 @@ def test_claims_are_part_of_the_key_of_who_has_some() -> None:
     with_claim = deployment(containers=CPU_ONLY, resourceClaims=BY_TEMPLATE)
     assert subject_of(with_claim).key != subject_of(with_claim, context=context).key
     assert subject_of(deployment()).key == subject_of(deployment(), context=context).key
+
+
+def test_claims_of_others_do_not_part_the_pods_of_one_template() -> None:
+    mine = template("h100", {"name": "g", "deviceClassName": "gpu.nvidia.com", "count": 2})
+    request = {"name": "g", "deviceClassName": "gpu.nvidia.com"}
+    made_for_pods = [template(f"server-{number}-gpu-x7k2p", request, kind="ResourceClaim") for number in range(3)]
+    pod = deployment(containers=CPU_ONLY, resourceClaims=BY_TEMPLATE)
+    first, second = (subject_of(pod, context=context_of([mine, *some])) for some in ([], made_for_pods))
+    other = subject_of(pod, context=context_of([template("h100", {**request, "count": 4})]))
+    assert first.key == second.key != other.key
+
+
+def test_a_claim_that_is_named_in_embedded_text_is_found() -> None:
+    """What is in the text of a Workflow's step is a manifest of its own."""
+    text = yaml.safe_dump(deployment(replicas=1, containers=CPU_ONLY, resourceClaims=BY_TEMPLATE))
+    assert b"h100" in canonical_json(text)
+    context = context_of([template("h100", {"name": "g", "deviceClassName": "gpu.nvidia.com", "count": 2})])
+    assert context.claims_named_in(canonical_json([text]), "team-a").keys() == {
+        ("ResourceClaimTemplate", "team-a", "h100")
+    }
+
+
+@pytest.mark.parametrize("name", [None, 7, "", "Upper", "a b", "-a"])
+def test_a_claim_that_no_cluster_would_take_says_nothing(name: Any) -> None:
+    made = template("x", {"name": "g", "deviceClassName": "gpu.nvidia.com"})
+    made["metadata"]["name"] = name
+    assert context_of([made]).claims == {}
