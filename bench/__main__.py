@@ -78,14 +78,15 @@ def measure(settings: Settings, binary: Path, sets: dict[str, reviews.ReviewSet]
     results = Results(cores=cores)
     authority = Authority(folder / "tls", name="bench-ca") if settings.tls else None
     wanted = {name: _wanted(PEERS[name], settings.reviews) for name in settings.peers}
-    total = settings.rounds * sum(map(len, wanted.values())) * len(settings.clients)
+    asked_by = {name: (1,) if PEERS[name].bindings is not None else settings.clients for name in settings.peers}
+    total = settings.rounds * sum(len(wanted[name]) * len(asked_by[name]) for name in settings.peers)
     done, started = 0, time.monotonic()
     for number in range(settings.rounds):
         for name in settings.peers:
             peer, place = PEERS[name], folder / f"{number}-{name}"
             with running(peer, place, authority=authority) as up, MemoryPeak(up.pid) as memory:
                 for which in wanted[name]:
-                    for clients in settings.clients:
+                    for clients in asked_by[name]:
                         run = _run(settings, binary, sets[which], up.url, up.pid, peer, clients, authority)
                         results.add(Cell(name, which, clients), run)
                         done += 1
@@ -166,10 +167,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "tls": settings.tls,
             "clients": list(settings.clients),
             "reviews": {name: sets[name].average_bytes for name in settings.reviews},
+            "objects": {name: sets[name].average_object_bytes for name in settings.reviews},
         },
         date=f"{now:%Y-%m-%d}",
     )
-    text = table.markdown(document, {name: PEERS[name].title for name in settings.peers})
+    text = table.markdown(
+        document,
+        {name: PEERS[name].title for name in settings.peers if PEERS[name].bindings is None},
+        {name: PEERS[name].title for name in settings.peers if PEERS[name].bindings is not None},
+    )
     print(text)
     if settings.write and not results.faults:
         path = HERE / "results" / f"{now:%Y-%m-%d}-{machine.slug(about)}.json"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.bindings import CONFIGURATIONS, Bindings
 from tests.support.cluster import HOST, REPOSITORY, free_port, tool
 from tests.support.pki import Authority, KeyPair
 from tests.support.processes import Process, wait_until
@@ -32,7 +33,8 @@ class Place:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """One competitor. `judges` is False for the one that allows everything; the load generator puts `prefix` and
-    `suffix` around each review."""
+    `suffix` around each review. One with `bindings` is Pratique once more, and tells what these cost: it is asked by
+    one client at a time, with reviews that are allowed."""
 
     name: str
     title: str
@@ -42,6 +44,7 @@ class Peer:
     judges: bool = True
     prefix: str = ""
     suffix: str = ""
+    bindings: Bindings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,13 @@ class Running:
     pid: int
 
 
-def _pratique(engine: str) -> Callable[[Place], Sequence[str | Path]]:
+def _pratique(engine: str, bindings: Bindings | None = None) -> Callable[[Place], Sequence[str | Path]]:
     def command(place: Place) -> Sequence[str | Path]:
+        policies = REPOSITORY / "policies"
+        config = _HERE / "config" if bindings is None else bindings.write(place.folder, policies)
         return (
             *(sys.executable, "-m", "pratiquectl", "serve", "--engine", engine),
-            *("--config", _HERE / "config", "--policies", REPOSITORY / "policies"),
+            *("--config", config, "--policies", policies),
             *("--state", place.folder / "state", "--listen", f"{HOST}:{place.port}"),
             *(("--unsafe-plain-http",) if place.tls is None else _tls(place.tls, "--tls-cert", "--tls-key")),
         )
@@ -107,6 +112,18 @@ PEERS = {
             name=WITH_REGOPY, title="Pratique, regopy", command=_pratique("regopy"), path="/validate", ready="/readyz"
         ),
         Peer(name=NOOP, title="FastAPI no-op", command=_noop, path="/validate", ready="/healthz", judges=False),
+        *(
+            Peer(
+                name=each.name,
+                title=each.title,
+                command=_pratique("opa", each),
+                path="/validate",
+                ready="/readyz",
+                judges=False,
+                bindings=each,
+            )
+            for each in CONFIGURATIONS.values()
+        ),
     )
 }
 """In the order in which each round runs them."""

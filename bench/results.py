@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.bindings import COUNTS, FEW, LIBRARY
 from bench.loadgen import Load
 from bench.peers import RAW_OPA, WITH_OPA, WITH_REGOPY
 
@@ -17,6 +18,8 @@ AIM_STORM_RATIO = 2.5
 AIM_P99_RATIO = 1.0
 AIM_MEMORY_MB = 300
 AIM_REGOPY_PER_CORE = 150
+AIM_MANY_OTHERS_RATIO = 2.0
+AIM_LIBRARY_P50_MS = 5.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -107,9 +110,9 @@ class Results:
         runs = self.runs.get(Cell(peer, reviews, clients))
         return Figure.of(METRICS[metric](run) for run in runs) if runs else None
 
-    def ratio(self, metric: str, peer: str, reviews: str, clients: int) -> float | None:
-        """The median of `peer` over that of raw OPA; None where either was not measured or raw OPA's is 0."""
-        own, other = (self.figure(metric, name, reviews, clients) for name in (peer, RAW_OPA))
+    def ratio(self, metric: str, peer: str, reviews: str, clients: int, *, to: str = RAW_OPA) -> float | None:
+        """The median of `peer` over that of the peer `to`; None where either was not measured or that is 0."""
+        own, other = (self.figure(metric, name, reviews, clients) for name in (peer, to))
         return own.median / other.median if own is not None and other is not None and other.median else None
 
     def aims(self) -> list[Aim]:
@@ -135,7 +138,20 @@ class Results:
             met = None if per_core is None else per_core >= AIM_REGOPY_PER_CORE
             what = f"distinct, {verdict}: decisions/s with regopy for each core of the machine"
             aims.append(Aim(what, f">= {AIM_REGOPY_PER_CORE}", per_core, met))
-        return aims
+        return [*aims, *self._aims_of_bindings()]
+
+    def _aims_of_bindings(self) -> Iterator[Aim]:
+        many, few = f"others-{max(COUNTS)}", f"others-{FEW}"
+        for shape in ("distinct", "storm"):
+            for metric, name in (("cpu_seconds_per_1000", "CPU"), ("p50_ms", "p50")):
+                ratio = self.ratio(metric, many, f"{shape}-compliant", 1, to=few)
+                what = f"{shape}: {name} with {max(COUNTS):,} bindings that do not match over that with {FEW}, 1 client"
+                met = None if ratio is None else ratio <= AIM_MANY_OTHERS_RATIO
+                yield Aim(what, f"<= {AIM_MANY_OTHERS_RATIO:g}", ratio, met)
+        p50 = self.figure("p50_ms", f"library-{LIBRARY}", "distinct-compliant", 1)
+        met = None if p50 is None else p50.median < AIM_LIBRARY_P50_MS
+        what = f"distinct: p50 with {LIBRARY} policies on each pod, 1 client, ms"
+        yield Aim(what, f"< {AIM_LIBRARY_P50_MS:g}", None if p50 is None else p50.median, met)
 
     def document(self, *, machine: Mapping[str, Any], settings: Mapping[str, Any], date: str) -> dict[str, Any]:
         """What is written to bench/results/."""

@@ -48,13 +48,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ReviewSet:
-    """Reviews of one shape (`distinct` or `storm`) and one verdict; `path` is their file."""
+    """Reviews of one shape (`distinct` or `storm`) and one verdict; `path` is their file. The object is what is left of
+    a review without what only the API server has a use for (managedFields) and without white space."""
 
     shape: str
     verdict: str
     path: Path
     count: int
     average_bytes: int
+    average_object_bytes: int
 
     @property
     def name(self) -> str:
@@ -84,7 +86,9 @@ def write_sets(folder: Path, captured: Mapping[str, Iterable[bytes]]) -> dict[st
         path = folder / f"{name}.jsonl"
         path.write_text("".join(entry.line() + "\n" for entry in entries))
         sizes = [len(entry.body.encode()) for entry in entries]
-        sets[name] = ReviewSet(shape, verdict, path, len(entries), sum(sizes) // len(sizes))
+        objects = [_object_bytes(entry.body) for entry in entries]
+        averages = sum(sizes) // len(sizes), sum(objects) // len(objects)
+        sets[name] = ReviewSet(shape, verdict, path, len(entries), *averages)
     return sets
 
 
@@ -116,6 +120,12 @@ def mark(body: bytes, *, distinct: bool, allowed: bool, chance: random.Random) -
         text = _replace(text, found[0], f"kube-api-access-{suffix}")
     json.loads(text)
     return Entry(text, request["uid"], allowed, tuple(unique))
+
+
+def _object_bytes(body: str) -> int:
+    submitted = json.loads(body)["request"]["object"]
+    submitted["metadata"].pop("managedFields", None)
+    return len(json.dumps(submitted, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def _mark(text: str, alphabet: str, length: int, chance: random.Random) -> str:

@@ -11,8 +11,9 @@ from bench.machine import is_busy
 BEGIN, END = "<!-- begin results: written by `python -m bench` -->", "<!-- end results -->"
 
 
-def markdown(document: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    """The tables of one results document. `titles` names the peers, in their order."""
+def markdown(document: Mapping[str, Any], titles: Mapping[str, str], bindings: Mapping[str, str]) -> str:
+    """The tables of one results document. `titles` names the peers, in their order; `bindings` those that tell what
+    bindings cost."""
     machine, settings = document["machine"], document["settings"]
     cells = {(cell["reviews"], cell["clients"], cell["peer"]): cell for cell in document["cells"]}
     lines = [
@@ -42,9 +43,12 @@ def markdown(document: Mapping[str, Any], titles: Mapping[str, str]) -> str:
                             f"{rate['median'] / _rate(raw):.2f}" if _rate(raw) else "",
                         ]
                     )
-    lines += [*_table(rows), ""]
+    if len(rows) > 1:
+        lines += [*_table(rows), ""]
+    if bindings:
+        lines += [*_table(_rows_of_bindings(document, bindings)), ""]
     memory = [["peer", "peak memory of all its processes (PSS), MB"]]
-    for peer, title in titles.items():
+    for peer, title in (*titles.items(), *((name, f"Pratique, OPA: {title}") for name, title in bindings.items())):
         if peer in document["peak_memory_bytes"]:
             figure = document["peak_memory_bytes"][peer]
             memory.append(
@@ -59,6 +63,30 @@ def markdown(document: Mapping[str, Any], titles: Mapping[str, str]) -> str:
         lines += [*_table(aims), ""]
     lines += [f"* **not valid**: {fault}" for fault in document["faults"]]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _rows_of_bindings(document: Mapping[str, Any], titles: Mapping[str, str]) -> list[list[str]]:
+    """What bindings cost, one client at a time."""
+    rows = [["reviews", "object, bytes", "bindings", "p50 ms", "p99 ms", "CPU s / 1,000"]]
+    cells = {(cell["reviews"], cell["peer"]): cell for cell in document["cells"] if cell["clients"] == 1}
+    for reviews in document["settings"]["reviews"]:
+        for peer, title in titles.items():
+            cell = cells.get((reviews, peer))
+            if cell is not None:
+                rows.append(
+                    [
+                        *(reviews, f"{document['settings']['objects'][reviews]:,}", title),
+                        *(_spread(cell[metric], places) for metric, places in _FIGURES.items()),
+                    ]
+                )
+    return rows
+
+
+_FIGURES = {"p50_ms": 2, "p99_ms": 1, "cpu_seconds_per_1000": 2}
+
+
+def _spread(figure: Mapping[str, float], places: int) -> str:
+    return f"{figure['median']:.{places}f} ({figure['low']:.{places}f} to {figure['high']:.{places}f})"
 
 
 def _rate(cell: Mapping[str, Any] | None) -> float:

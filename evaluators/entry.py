@@ -32,28 +32,29 @@ def entry_module(policies: PolicySet) -> str:
 
     The reference `data.policies[area][name]` with variables answers alike on both engines, and is the fastest of six
     forms that were measured with 45 policies of which 7 are asked (one static rule for each policy: OPA 20 % slower,
-    regopy 10 %). It needs no `with`. regopy is asked rule by rule instead, which is faster still for it.
+    regopy 10 %). Where a policy lies is in a table, which is half the work of taking its name apart. It needs no
+    `with`. regopy is asked rule by rule instead, which is faster still for it.
     """
-    patching = sorted(name for name, metadata in policies.policies.items() if metadata.has_patches)
     found = "data.policies[area][name]"
-    violations, patches = f'"violations": {found}.violations', f'"patches": {found}.patches'
-    bundle = json.dumps(policies.digest)
-    text = ["package pratique", f'answer := {{"bundle": {bundle}, "results": results}}']
-    if patching:
-        names = ", ".join(json.dumps(name) for name in patching)
-        text += [
-            f"patching := {{{names}}}",
-            _result_rule(violations, "not policy in patching"),
-            _result_rule(f"{violations}, {patches}", "policy in patching"),
-        ]
-    else:
-        text.append(_result_rule(violations))
+    values = {
+        "plain": f'{{"violations": {found}.violations}}',
+        "patching": f'{{"violations": {found}.violations, "patches": {found}.patches}}',
+    }
+    places: dict[str, dict[str, list[str]]] = {table: {} for table in values}
+    for policy, metadata in sorted(policies.policies.items()):
+        places["patching" if metadata.has_patches else "plain"][policy] = policy.replace("-", "_").split("/")
+    text = ["package pratique", f'answer := {{"bundle": {json.dumps(policies.digest)}, "results": results}}']
+    for table, value in values.items():
+        if places[table]:
+            text += [f"{table} := {json.dumps(places[table])}", _result_rule(table, value)]
+    if not any(places.values()):
+        text.append("results := {}")
     return "\n\n".join(text) + "\n"
 
 
-def _result_rule(value: str, *guards: str) -> str:
-    body = ["some policy in input.policies", *guards, '[area, name] := split(replace(policy, "-", "_"), "/")']
-    return f"results[policy] := {{{value}}} if {{\n" + "".join(f"\t{line}\n" for line in body) + "}"
+def _result_rule(table: str, value: str) -> str:
+    body = ["some policy in input.policies", f"[area, name] := {table}[policy]"]
+    return f"results[policy] := {value} if {{\n" + "".join(f"\t{line}\n" for line in body) + "}"
 
 
 def parse_results(value: Any, policies_asked: Collection[str], digest: str) -> Results:

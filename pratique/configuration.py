@@ -6,7 +6,7 @@ from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import jsonschema_rs
 
 from pratique import schemas
 from pratique.binding import Binding
+from pratique.binding_index import BindingIndex
 from pratique.canonical import canonical_json, parse_json, sha256
 from pratique.decision import Door, Enforcement
 from pratique.errors import ConfigError, InputError, Problem, VerificationError
@@ -59,27 +60,30 @@ class Configuration:
     approvers: ApproverList | None = field(default=None, compare=False, repr=False)
     by_name: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
     """The documents by kind and name."""
-    _candidates: dict[tuple[str, str, str], tuple[Binding, ...]] = field(
+    _indexes: dict[tuple[str, str, str, str, Door], BindingIndex] = field(
         default_factory=dict, compare=False, repr=False
     )
 
-    def candidates(self, inputs: MatchInputs) -> tuple[Binding, ...]:
-        """The bindings whose kinds cover this kind, in order of name: all others cannot match."""
-        index = (inputs.group, inputs.kind, inputs.type)
-        found = self._candidates.get(index)
-        if found is None:
-            found = tuple(
+    def candidates(self, inputs: MatchInputs, door: Door) -> Sequence[Binding]:
+        """The bindings that may apply at `door`, in order of name: all others do not."""
+        kind = (inputs.group, inputs.kind, inputs.type)
+        index = self._indexes.get((*kind, inputs.operation, door))
+        if index is None:
+            index = BindingIndex(
                 binding
                 for binding in self.bindings
-                if inputs.type in binding.policy.subjects and binding.match.covers_kind(*index)
+                if inputs.type in binding.policy.subjects
+                and binding.enforcement[door] is not Enforcement.OFF
+                and inputs.operation in binding.match.operations
+                and binding.match.covers_kind(*kind)
             )
-            if len(self._candidates) < _MAX_INDEXED_KINDS:
-                self._candidates[index] = found
-        return found
+            if len(self._indexes) < _MAX_INDEXES:
+                self._indexes[*kind, inputs.operation, door] = index
+        return index.candidates(inputs)
 
 
-_MAX_INDEXED_KINDS = 4096
-"""Protects the index from a client that invents kinds."""
+_MAX_INDEXES = 4096
+"""Protects the indexes from a client that invents kinds."""
 
 
 def load_configuration(

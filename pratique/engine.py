@@ -59,6 +59,7 @@ from pratique.uuid7 import uuid7
 from pratique.waiver import Waiver, written_time
 
 _FACTS = "facts."
+_IDENTITY = "identity"
 
 BUILT_IN_FACTS: Mapping[str, FactSource] = {ExpressionSource.name: ExpressionSource()}
 """Sources that every Engine has, at every door: they need nothing but the subject."""
@@ -78,19 +79,33 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """Bindings whose policies see one and the same input: `reads` are the fields of pods and containers in it, None
-    for all."""
+    """Bindings whose policies are given one and the same input, which holds what any of them needs (ADR 20).
+
+    `policies` are theirs, each once: bindings of one policy with equal parameters share its answer. `reads` are the
+    fields of pods and containers in the input, None for all.
+    """
 
     bindings: tuple[Binding, ...]
+    policies: tuple[str, ...]
     needs: frozenset[str]
     parameters: Mapping[str, Any]
     reads: Reads | None
 
     @classmethod
     def of(cls, bindings: Sequence[Binding], parameters: Mapping[str, Any]) -> _Document:
-        """The document of bindings with equal needs. A field can be named by a parameter too, so those are sent."""
-        reads = union([fields_named_in(parameters), *(binding.policy.reads for binding in bindings)])
-        return cls(tuple(bindings), bindings[0].policy.needs, parameters, reads)
+        """The document of `bindings`. A field can be named by a parameter too, so those are sent."""
+        policies = {binding.policy.name: binding.policy for binding in bindings}
+        return cls(
+            bindings=tuple(bindings),
+            policies=tuple(policies),
+            needs=frozenset(need for policy in policies.values() for need in policy.needs),
+            parameters=parameters,
+            reads=union([fields_named_in(parameters), *(policy.reads for policy in policies.values())]),
+        )
+
+    def only(self, bindings: Sequence[Binding]) -> _Document:
+        """The document of some of its bindings."""
+        return _Document.of(bindings, self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +185,7 @@ class Engine:
         # 1. match
         matched: list[Binding] = []
         unknown: list[Evaluation] = []
-        for binding in self.configuration.candidates(inputs):
+        for binding in self.configuration.candidates(inputs, door):
             result = binding.applies_to(inputs, door)
             if result.state == "yes":
                 matched.append(binding)
@@ -344,7 +359,7 @@ class Engine:
         """What the bindings want changed of the subject of `context` as it is, and by name what became of each."""
         matched: list[Binding] = []
         evaluations: dict[str, Evaluation] = {}
-        for binding in self.configuration.candidates(context.inputs):
+        for binding in self.configuration.candidates(context.inputs, door):
             if not binding.policy.has_patches or not (binding.mutate or all_bindings):
                 continue
             result = binding.applies_to(context.inputs, door)
@@ -358,13 +373,9 @@ class Engine:
         if needs := frozenset(need for document in documents for need in document.needs if need.startswith(_FACTS)):
             plan = _Plan(documents, needs, b"")
             context = replace(context, facts=await self._gather(plan, context.subject, deadline=context.deadline))
-        asked: list[_Document] = []
-        for document in documents:
-            if reason := _missing(document, context):
-                for binding in document.bindings:
-                    evaluations[binding.name] = _enforced(_evaluation(binding, door, Result.ERROR, reason=reason))
-            else:
-                asked.append(document)
+        asked, unanswerable = _answerable(documents, context)
+        for binding, reason in unanswerable:
+            evaluations[binding.name] = _enforced(_evaluation(binding, door, Result.ERROR, reason=reason))
         proposals: list[Proposal] = []
         for document, answer in zip(asked, await self._ask(asked, context), strict=True):
             for binding in document.bindings:
@@ -434,18 +445,11 @@ class Engine:
         return evaluations, not evaluated
 
     async def _evaluate(self, documents: Sequence[_Document], context: _Context, door: Door) -> tuple[Evaluation, ...]:
-        evaluations: list[Evaluation] = []
-        asked: list[_Document] = []
-        for document in documents:
-            if reason := _missing(document, context):
-                evaluations += [
-                    _evaluation(binding, door, Result.ERROR, reason=reason) for binding in document.bindings
-                ]
-            else:
-                asked.append(document)
+        asked, unanswerable = _answerable(documents, context)
+        evaluations = [_evaluation(binding, door, Result.ERROR, reason=reason) for binding, reason in unanswerable]
         for document, answer in zip(asked, await self._ask(asked, context), strict=True):
-            digests = _fact_digests(document, context)
             for binding in document.bindings:
+                digests = _fact_digests(binding, context) if context.facts else None
                 result = answer[binding.policy.name]
                 if isinstance(result, EvaluationError):
                     evaluations.append(_evaluation(binding, door, Result.ERROR, reason=str(result), facts=digests))
@@ -471,28 +475,26 @@ class Engine:
         """What the evaluator says of each policy of each document, or why it said nothing."""
         if not documents:
             return []
-        bodies = [_body(document, document.bindings, context) for document in documents]
+        bodies = [_body(document, context) for document in documents]
         try:
             answers = await self._results(bodies, context.deadline)
         except RuleError as error:
-            if sum(len(document.bindings) for document in documents) == 1:
-                return [{documents[0].bindings[0].policy.name: error}]
+            if sum(len(document.policies) for document in documents) == 1:
+                return [{documents[0].policies[0]: error}]
             return [await self._ask_each(document, context) for document in documents]
         except EvaluationError as error:
-            return [
-                dict.fromkeys((binding.policy.name for binding in document.bindings), error) for document in documents
-            ]
+            return [dict.fromkeys(document.policies, error) for document in documents]
         return [dict(answer) for answer in answers]
 
     async def _ask_each(self, document: _Document, context: _Context) -> Mapping[str, PolicyResult | EvaluationError]:
         """One rule failed: the policies are asked one by one, so that only its own stays without an answer."""
         found: dict[str, PolicyResult | EvaluationError] = {}
-        for binding in document.bindings:
+        for name, binding in {binding.policy.name: binding for binding in document.bindings}.items():
             try:
-                answers = await self._results([_body(document, (binding,), context)], context.deadline)
-                found[binding.policy.name] = answers[0][binding.policy.name]
+                answers = await self._results([_body(document.only([binding]), context)], context.deadline)
+                found[name] = answers[0][name]
             except EvaluationError as error:
-                found[binding.policy.name] = error
+                found[name] = error
         return found
 
     async def _results(self, bodies: Sequence[bytes], deadline: float) -> list[Mapping[str, PolicyResult]]:
@@ -606,48 +608,68 @@ def _might_apply(binding: Binding, inputs: MatchInputs, door: Door) -> bool:
 
 
 def _documents(bindings: Sequence[Binding]) -> tuple[_Document, ...]:
-    """The fewest documents in which no policy stands twice, no parameter has two values, and each policy sees only its
-    needs. What they read of pods and containers does not part them: a second document costs more than some fields."""
-    groups: list[tuple[frozenset[str], dict[str, Any], list[Binding]]] = []
+    """The fewest documents in which no parameter has two values.
+
+    Policies that need no identity get no document in which there is one. What else they need, or read of pods and
+    containers, does not part them: the gate has made sure that each reads only what it declares, and a further
+    document costs more than some fields.
+    """
+    groups: list[tuple[bool, dict[str, Any], list[Binding]]] = []
     for binding in bindings:
-        needs = binding.policy.needs
-        for group_needs, parameters, members in groups:
-            if (
-                group_needs == needs
-                and all(member.policy.name != binding.policy.name for member in members)
-                and all(
-                    name not in parameters or parameters[name] == value for name, value in binding.parameters.items()
-                )
+        identity = _IDENTITY in binding.policy.needs
+        for group_identity, parameters, members in groups:
+            if group_identity == identity and all(
+                name not in parameters or parameters[name] == value for name, value in binding.parameters.items()
             ):
                 parameters.update(binding.parameters)
                 members.append(binding)
                 break
         else:
-            groups.append((needs, dict(binding.parameters), [binding]))
+            groups.append((identity, dict(binding.parameters), [binding]))
     return tuple(_Document.of(members, parameters) for _, parameters, members in groups)
 
 
-def _missing(document: _Document, context: _Context) -> str:
-    """Why the policies of `document` cannot be run; empty if they can."""
-    for need in sorted(document.needs):
-        if need == "namespace" and context.inputs.namespace and context.inputs.namespace_labels is None:
-            return f"the labels of namespace {context.inputs.namespace} are not known"
-        if need.startswith(_FACTS):
-            for fact in context.facts[need.removeprefix(_FACTS)].values():
-                if isinstance(fact, Unavailable):
-                    return fact.reason
+def _answerable(documents: Sequence[_Document], context: _Context) -> tuple[list[_Document], list[tuple[Binding, str]]]:
+    """The documents without the bindings whose policies cannot be run, and those with the reason."""
+    asked: list[_Document] = []
+    unanswerable: list[tuple[Binding, str]] = []
+    for document in documents:
+        reasons = {need: reason for need in document.needs if (reason := _missing(need, context))}
+        if not reasons:
+            asked.append(document)
+            continue
+        kept: list[Binding] = []
+        for binding in document.bindings:
+            missing = sorted(need for need in binding.policy.needs if need in reasons)
+            if missing:
+                unanswerable.append((binding, reasons[missing[0]]))
+            else:
+                kept.append(binding)
+        if kept:
+            asked.append(document.only(kept))
+    return asked, unanswerable
+
+
+def _missing(need: str, context: _Context) -> str:
+    """Why what is needed is not there; empty if it is."""
+    if need == "namespace" and context.inputs.namespace and context.inputs.namespace_labels is None:
+        return f"the labels of namespace {context.inputs.namespace} are not known"
+    if need.startswith(_FACTS):
+        for fact in context.facts[need.removeprefix(_FACTS)].values():
+            if isinstance(fact, Unavailable):
+                return fact.reason
     return ""
 
 
-def _body(document: _Document, bindings: Sequence[Binding], context: _Context) -> bytes:
+def _body(document: _Document, context: _Context) -> bytes:
     """The input document as bytes: what is read of the subject, the parameters, and what `needs` names; nothing else.
 
     `policies` comes first, where an evaluator finds it without parsing the rest.
     """
     subject, needs = context.subject, document.needs
-    identity = "identity" in needs
+    identity = _IDENTITY in needs
     body: dict[str, Any] = {
-        "policies": [binding.policy.name for binding in bindings],
+        "policies": document.policies,
         "subject": subject_document(subject, identity=identity, reads=document.reads),
         "parameters": document.parameters,
     }
@@ -674,7 +696,7 @@ def _cache_key(plan: _Plan, context: _Context) -> bytes | None:
     if "now" in plan.needs:
         return None
     parts: list[Any] = [plan.digest.hex(), context.subject.key.hex()]
-    if "identity" in plan.needs:
+    if _IDENTITY in plan.needs:
         parts.append(context.subject.digest)
     if "user" in plan.needs:
         parts.append([context.request.user, context.request.groups])
@@ -696,11 +718,11 @@ def _settled(evaluations: Sequence[Evaluation]) -> bool:
     return all(evaluation.result in (Result.PASS, Result.FAIL) for evaluation in evaluations)
 
 
-def _fact_digests(document: _Document, context: _Context) -> Mapping[str, str] | None:
+def _fact_digests(binding: Binding, context: _Context) -> Mapping[str, str] | None:
     digests = {
         f"{source}:{key}": fact.digest
         for source, facts in context.facts.items()
-        if f"{_FACTS}{source}" in document.needs
+        if f"{_FACTS}{source}" in binding.policy.needs
         for key, fact in facts.items()
         if isinstance(fact, Known)
     }
@@ -738,12 +760,13 @@ def _patches(result: PolicyResult) -> list[Patch]:
 def _with_whole_patches(evaluations: tuple[Evaluation, ...], subject: Subject) -> tuple[Evaluation, ...]:
     """The evaluations with patches that apply to this very object: what is kept in the cache is of all that are like
     it, and says nothing of labels that only this one has."""
-    if not isinstance(subject, Resource) or not any(
-        finding.patches for evaluation in evaluations for finding in evaluation.findings
-    ):
+    if not isinstance(subject, Resource):
         return evaluations
     return tuple(
-        replace(evaluation, findings=completed(subject.object, evaluation.findings)) for evaluation in evaluations
+        replace(evaluation, findings=completed(subject.object, evaluation.findings))
+        if any(finding.patches for finding in evaluation.findings)
+        else evaluation
+        for evaluation in evaluations
     )
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import tarfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from pratique.canonical import canonical_json
 from pratique.configuration import Configuration, build
 from pratique.errors import ConfigError, Problem
 from pratique.policy import PolicySet
+from pratique.replace_file import replace_file
 from pratique.yamlfile import Document
 
 FOLDER = "last-good"
@@ -56,10 +56,10 @@ def save(state: Path, policies: PolicySet, configuration: Configuration) -> None
     }
     bundle, documents = _bundle_name(policies.digest), _documents_name(configuration.digest)
     if not (folder / bundle).exists():
-        _replace(folder / bundle, _tarball(policies))
+        replace_file(folder / bundle, _tarball(policies))
     if not (folder / documents).exists():
-        _replace(folder / documents, canonical_json(list(configuration.documents)))
-    _replace(folder / _CURRENT, json.dumps(current, indent=2).encode() + b"\n")
+        replace_file(folder / documents, canonical_json(list(configuration.documents)))
+    replace_file(folder / _CURRENT, json.dumps(current, indent=2).encode() + b"\n")
     for entry in folder.iterdir():
         if entry.name not in (bundle, documents, _CURRENT):
             with suppress(OSError):
@@ -126,18 +126,3 @@ def _tarball(policies: PolicySet) -> bytes:
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return gzip.compress(packed.getvalue(), mtime=0)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write `path` in one step, for its owner alone, flushed to the disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise

@@ -301,7 +301,7 @@ class Live:
             )
             engine = Engine(
                 policies=policies,
-                configuration=replace(configuration, bindings=bindings, waivers=(), _candidates={}),
+                configuration=replace(configuration, bindings=bindings, waivers=(), _indexes={}),
                 evaluator=evaluator,
                 namespace_labels=lambda _: _PROBE_LABELS,
             )

@@ -32,6 +32,8 @@ def tokens(path: str) -> Tokens:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are equal (RFC 6902, section 4.6): `true` is not 1, as it is for Python."""
+    if one is other:  # what `apply` left alone
+        return True
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
@@ -144,6 +146,8 @@ def difference(before: Any, after: Any) -> tuple[Patch, ...]:
 
 
 def _difference(before: Any, after: Any, path: tuple[str | int, ...]) -> Iterator[Patch]:
+    if before is after:
+        return
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             place = (*path, name)

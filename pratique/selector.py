@@ -49,6 +49,11 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts.get(character, re.escape(character)) for character in pattern), re.DOTALL)
 
 
+def is_glob(pattern: str) -> bool:
+    """Whether `pattern` can match anything but itself."""
+    return "*" in pattern or "?" in pattern
+
+
 def glob_matches(pattern: str, text: str) -> bool:
     """Whether the whole of `text` matches `pattern`, in which `*` is any run of characters and `?` any one."""
-    return pattern == text or _glob(pattern).fullmatch(text) is not None
+    return pattern == text or (is_glob(pattern) and _glob(pattern).fullmatch(text) is not None)

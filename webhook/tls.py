@@ -8,7 +8,6 @@ import logging
 import os
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pratique.errors import ConfigError, Problem
+from pratique.replace_file import replace_file
 from pratique.watching import signature
 
 log = logging.getLogger(__name__)
@@ -208,8 +208,8 @@ def make_certificates(folder: Path, *, hosts: Sequence[str], days: int, force: b
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .sign(signer, hashes.SHA256())
     )
-    _write(folder / KEY, _pem_of_key(key), mode=0o600)
-    _write(folder / CERTIFICATE, signed.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    replace_file(folder / KEY, _pem_of_key(key), mode=0o600)
+    replace_file(folder / CERTIFICATE, signed.public_bytes(serialization.Encoding.PEM), mode=0o644)
     return Made(folder, tuple(hosts), expires, new)
 
 
@@ -233,8 +233,8 @@ def _new_authority(folder: Path) -> _Authority:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(folder / CA_KEY, _pem_of_key(key), mode=0o600)
-    _write(folder / CA_CERTIFICATE, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    replace_file(folder / CA_KEY, _pem_of_key(key), mode=0o600)
+    replace_file(folder / CA_CERTIFICATE, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
     return certificate, key
 
 
@@ -301,17 +301,3 @@ def _pem_of_key(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes, *, mode: int) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise

@@ -22,7 +22,9 @@ of_pod(pod, fields) := {setting |
 
 # The field of each container of the pod: main, init and ephemeral ones.
 of_containers(pod, fields) := {setting |
+	first := fields[0]
 	some container in pod.containers
+	container[first] != null
 	some found in _found(container, fields)
 	setting := {
 		"path": concat("/", [container.path, concat("/", found.fields)]),
@@ -105,19 +107,23 @@ annotation_path(pod, name) := concat("", [
 	values.pointer_token(name),
 ])
 
-_found(holder, fields) := {found |
-	not is_null(object.get(holder, fields[0], null))
-	some length in numbers.range(1, count(fields))
+# Every policy asks this of every container, so the common answers come first: the field is there, or it is missing from an object
+# that could hold it. Else one thing may stand in the way.
+_found(holder, fields) := {{"fields": fields, "value": value, "wants": ""}} if {
+	value := object.get(holder, fields, null)
+	value != null
+} else := set() if {
+	is_object(object.get(holder, array.slice(fields, 0, count(fields) - 1), null))
+} else := {found |
+	some length
+	fields[length] != ""
+	length > 0
 	part := array.slice(fields, 0, length)
 	value := object.get(holder, part, null)
-	not is_null(value)
-	wants := _wants(value, length == count(fields))
-	found := {"fields": part, "value": value, "wants": wants}
+	value != null
+	not is_object(value)
+	found := {"fields": part, "value": value, "wants": "an object"}
 }
-
-_wants(_, true) := ""
-
-_wants(value, false) := "an object" if not is_object(value)
 
 _as_list(setting) := setting if setting.wants != ""
 

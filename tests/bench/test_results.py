@@ -46,7 +46,14 @@ MACHINE = {
     "regopy": "1.5.2",
     "fsync_ms": 0.2,
 }
-SETTINGS = {"runs": 3, "seconds": 4.0, "tls": False, "clients": [50], "reviews": {"distinct-compliant": 12000}}
+SETTINGS = {
+    "runs": 3,
+    "seconds": 4.0,
+    "tls": False,
+    "clients": [50],
+    "reviews": {"distinct-compliant": 12000},
+    "objects": {"distinct-compliant": 7000},
+}
 
 
 def test_a_figure_is_the_median_with_its_spread() -> None:
@@ -120,7 +127,7 @@ def test_the_table_names_every_peer_and_its_ratio() -> None:
     measured = results(("raw-opa", "distinct-compliant", 1000), ("pratique-opa", "distinct-compliant", 900))
     measured.memory_bytes["pratique-opa"] = [150_000_000]
     document = measured.document(machine=MACHINE, settings=SETTINGS, date="2026-11-21")
-    text = table.markdown(document, {"raw-opa": "raw OPA", "pratique-opa": "Pratique, OPA"})
+    text = table.markdown(document, {"raw-opa": "raw OPA", "pratique-opa": "Pratique, OPA"}, {})
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
     assert ["distinct-compliant", "50", "raw OPA", "1,000 (1,000 to 1,000)", "5.00", "10.0 (10.0 to 10.0)", "1.00",
             "1.00"] in rows  # fmt: skip
@@ -128,11 +135,35 @@ def test_the_table_names_every_peer_and_its_ratio() -> None:
     assert ["Pratique, OPA", "150 (150 to 150)"] in rows
 
 
+def test_what_bindings_cost_is_an_aim_and_a_table_of_its_own() -> None:
+    measured = Results(cores=2)
+    for peer, cpu in (("others-5", 2.0), ("others-1000", 3.0), ("library-45", 4.0)):
+        measured.add(Cell(peer, "distinct-compliant", 1), run(100, cpu=cpu))
+    measured.memory_bytes["others-5"] = [200_000_000]
+    aims = {aim.what: (aim.measured, aim.met) for aim in measured.aims() if aim.met is not None}
+    assert aims == {
+        "distinct: CPU with 1,000 bindings that do not match over that with 5, 1 client": (1.5, True),
+        "distinct: p50 with 1,000 bindings that do not match over that with 5, 1 client": (1.0, True),
+        "distinct: p50 with 45 policies on each pod, 1 client, ms": (5.0, False),
+    }
+    document = measured.document(machine=MACHINE, settings=SETTINGS, date="2026-11-21")
+    text = table.markdown(document, {}, {"others-5": "5 match, 5 do not", "library-45": "45 policies match"})
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    figures = ["5.00 (5.00 to 5.00)", "10.0 (10.0 to 10.0)"]
+    assert rows[:4] == [
+        ["reviews", "object, bytes", "bindings", "p50 ms", "p99 ms", "CPU s / 1,000"],
+        ["distinct-compliant", "7,000", "5 match, 5 do not", *figures, "2.00 (2.00 to 2.00)"],
+        ["distinct-compliant", "7,000", "45 policies match", *figures, "4.00 (4.00 to 4.00)"],
+        ["peer", "peak memory of all its processes (PSS), MB"],
+    ]
+    assert rows[4] == ["Pratique, OPA: 5 match, 5 do not", "200 (200 to 200)"]
+
+
 def test_a_busy_machine_is_named() -> None:
     measured = results(("raw-opa", "distinct-compliant", 1000))
     for load, said in ((0.4, False), (0.6, True)):
         document = measured.document(machine=MACHINE | {"load_before": load}, settings=SETTINGS, date="2026-11-21")
-        assert ("The machine was busy" in table.markdown(document, {"raw-opa": "raw OPA"})) is said
+        assert ("The machine was busy" in table.markdown(document, {"raw-opa": "raw OPA"}, {})) is said
 
 
 def test_only_what_stands_between_the_markers_is_replaced(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from pratique.yamlfile import Document, load_documents
 from reports.text import explanation
 from tests.policies.cases import REPOSITORY, Case, load_cases
 from tests.policies.conftest import ENGINES, SECONDS
+from tests.pratique.kinds import batch_cases, serving_cases
 from tests.support.defaults import defaults_on
 
 _CASES = load_cases()
@@ -49,6 +50,7 @@ def _examples() -> Iterator[tuple[str, dict[str, Any]]]:
 _OBJECTS: Mapping[str, dict[str, Any]] = {
     **{name: case.object for name, case in _CASES.items()},
     **dict(_examples()),
+    **{case.name: case.object for case in (*batch_cases.CASES, *serving_cases.CASES)},
 }
 
 

@@ -210,6 +210,49 @@ def test_bindings_share_a_document_unless_they_contradict() -> None:
     ]
 
 
+def test_policies_with_other_needs_share_a_document_but_for_identity() -> None:
+    needs: dict[str, list[str]] = {"x/none": [], "x/object": ["object"], "x/user": ["user"], "x/who": ["identity"]}
+    policies = [policy(name, id=f"X-00{index}", needs=needs[name]) for index, name in enumerate(needs)]
+    made, scripted = engine(
+        dict.fromkeys(needs, nothing), *(binding(name[2:], name) for name in needs), policies=policies
+    )
+    decide(made, pod(1), user="ada")
+    assert [(document["policies"], sorted(document)) for document in scripted.documents] == [
+        (["x/none", "x/object", "x/user"], ["object", "parameters", "policies", "subject", "user"]),
+        (["x/who"], ["parameters", "policies", "subject"]),
+    ]
+    assert ["identity" in document["subject"] for document in scripted.documents] == [False, True]
+
+
+def test_what_one_policy_lacks_leaves_the_others_of_its_document_their_answers() -> None:
+    policies = [policy("x/none", id="X-001"), policy("x/labels", id="X-002", needs=["namespace"])]
+    made, scripted = engine(
+        {"x/none": nothing, "x/labels": nothing}, binding("a", "x/none"), binding("b", "x/labels"), policies=policies
+    )
+    decision = decide(made, pod(1))
+    assert [(item.binding, item.result, item.reason) for item in decision.evaluations] == [
+        ("a", Result.PASS, ""),
+        ("b", Result.ERROR, "the labels of namespace team-a are not known"),
+    ]
+    (document,) = scripted.documents
+    assert (document["policies"], "namespace" in document) == (["x/none"], False)
+
+
+def test_bindings_of_one_policy_with_equal_parameters_share_its_answer() -> None:
+    made, scripted = engine(
+        {"gpu/limit": over_limit},
+        binding("a", "gpu/limit", parameters={"max_gpus": 2}),
+        binding("b", "gpu/limit", parameters={"max_gpus": 2}, enforcement="warn"),
+    )
+    decision = decide(made, pod(4))
+    (document,) = scripted.documents
+    assert document["policies"] == ["gpu/limit"]
+    assert [(item.binding, item.result, item.enforcement) for item in decision.evaluations] == [
+        ("a", Result.FAIL, Enforcement.DENY),
+        ("b", Result.FAIL, Enforcement.WARN),
+    ]
+
+
 def test_two_bindings_of_one_policy_are_judged_apart() -> None:
     made, _ = engine(
         {"gpu/limit": over_limit},

@@ -456,7 +456,7 @@ def test_a_mutation_says_what_was_changed_by_whom() -> None:
         ),
     ]
     asked = [document["policies"] for document in scripted.documents]
-    assert asked == [["test/labels"], ["test/seccomp"]] * 2, "one round that changes, one that finds nothing to do"
+    assert asked == [["test/labels", "test/seccomp"]] * 2, "one round that changes, one that finds nothing to do"
 
 
 def test_applied_to_its_own_result_it_yields_nothing() -> None:
