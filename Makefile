@@ -82,6 +82,7 @@ lock: $(VENV)/.ready ## make the locks anew
 generated: setup ## write the generated documents anew
 	@$(BIN)/python -m tests.generate
 	@$(BIN)/python -m tests.generate_crds
+	@$(BIN)/python -m tests.generate_kinds
 
 clean: ## remove the environment, the caches and what runs left behind
 	rm -rf $(VENV) .cache .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
