@@ -258,13 +258,13 @@ _asks(resource, operation) if {
 	some rule in _rules
 	_names_operation(rule, operation)
 	object.get(rule, "scope", "*") == "*"
-	count(rbac.resources_of({"apiGroups": _list(rule, "apiGroups"), "resources": _list(rule, "resources")}, [resource])) > 0
-	some version in _list(rule, "apiVersions")
+	count(rbac.resources_of({"apiGroups": _list_in(rule, "apiGroups"), "resources": _list_in(rule, "resources")}, [resource])) > 0
+	some version in _list_in(rule, "apiVersions")
 	version == "*"
 }
 
 _names_operation(rule, operation) if {
-	some named in _list(rule, "operations")
+	some named in _list_in(rule, "operations")
 	named in ["*", operation]
 }
 
@@ -276,9 +276,9 @@ _rules contains rule if {
 	is_object(rule)
 }
 
-_list(rule, field) := list if {
+_list_in(rule, field) := list if {
 	list := object.get(rule, field, null)
 	is_array(list)
 }
 
-_list(rule, field) := [] if not is_array(object.get(rule, field, null))
+_list_in(rule, field) := [] if not is_array(object.get(rule, field, null))
