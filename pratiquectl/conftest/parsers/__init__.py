@@ -46,7 +46,7 @@ PARSERS: tuple[str, ...] = (
 
 _UNAVAILABLE = {
     "cue": "CUE has to be evaluated, and no library for Python does; run `cue export` and test the JSON that it prints",
-    "spdx": "conftest turns SPDX's tags and values into one Go structure; convert the file to SPDX's JSON and name --parser json",
+    "spdx": "conftest makes one Go structure of the tags and values; convert the file to JSON and name --parser json",
     "groovy": "conftest hands policies the syntax tree of one parser written in Go, which has no counterpart here",
 }
 """Parsers that are not here, and why."""

@@ -22,9 +22,7 @@ _SYMBOL = r"[\w.*+!\-?$%&=<>:#']"
 _ENDS = r"(?=[\s,\"{\[()\]}\\;]|\Z)"
 _SKIPPED = re.compile(r"(?:[\s,]|;[^\n]*)+")
 _NUMBER = re.compile(r"([+-]?(?:0|[1-9][0-9]*))((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)([MN]?)" + _ENDS)
-_WORD = re.compile(
-    rf"(?![+\-.][0-9])(?:(?:[^\W\d]|[.*+!\-?$%&=<>]){_SYMBOL}*(?:/{_SYMBOL}+)?|/){_ENDS}"
-)
+_WORD = re.compile(rf"(?![+\-.][0-9])(?:(?:[^\W\d]|[.*+!\-?$%&=<>]){_SYMBOL}*(?:/{_SYMBOL}+)?|/){_ENDS}")
 _KEYWORD = re.compile(rf":(?!:)({_SYMBOL}+(?:/{_SYMBOL}+)?){_ENDS}")
 _TAG = re.compile(rf"#([^\W\d_]{_SYMBOL}*(?:/{_SYMBOL}+)?){_ENDS}")
 _CHARACTER = re.compile(rf"\\(?:(newline|return|space|tab|formfeed)|u([0-9a-fA-F]{{4}})|([^\s,])){_ENDS}")

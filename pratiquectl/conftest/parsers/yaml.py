@@ -11,7 +11,7 @@ import datetime
 import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -116,26 +116,28 @@ def _compose(events: Iterator[Any]) -> yaml.Node | None:
     open_nodes: list[yaml.CollectionNode] = []
     keys: list[yaml.Node | None] = []
     for event in events:
+        kind = type(event)
+        starts = kind in (yaml.SequenceStartEvent, yaml.MappingStartEvent)
         node: Any
-        if isinstance(event, yaml.AliasEvent):
+        if kind is yaml.AliasEvent:
             if event.anchor not in anchors:
                 raise yaml.MarkedYAMLError(problem=f"unknown anchor {event.anchor!r}", problem_mark=event.start_mark)
             node = anchors[event.anchor]
-        elif isinstance(event, yaml.ScalarEvent):
+        elif kind is yaml.ScalarEvent:
             tag = event.tag or (_PLAIN if event.implicit[0] else _TEXT)
             node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            kind = yaml.MappingNode if isinstance(event, yaml.MappingStartEvent) else yaml.SequenceNode
-            node = kind(event.tag or _PLAIN, [], event.start_mark, event.end_mark)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            node = open_nodes.pop()
+        elif starts:
+            node_kind = yaml.MappingNode if kind is yaml.MappingStartEvent else yaml.SequenceNode
+            node = node_kind(event.tag or _PLAIN, [], event.start_mark, event.end_mark)
+        elif kind in (yaml.SequenceEndEvent, yaml.MappingEndEvent):
+            ended = open_nodes.pop()
             keys.pop()
             if not open_nodes:
-                return node
+                return ended
             continue
         else:
             continue
-        if isinstance(event, yaml.NodeEvent) and not isinstance(event, yaml.AliasEvent) and event.anchor:
+        if kind is not yaml.AliasEvent and event.anchor:
             anchors[event.anchor] = node
         if open_nodes:
             if isinstance(open_nodes[-1], yaml.SequenceNode):
@@ -145,9 +147,9 @@ def _compose(events: Iterator[Any]) -> yaml.Node | None:
             else:
                 open_nodes[-1].value.append((key, node))
                 keys[-1] = None
-        elif not isinstance(event, yaml.CollectionStartEvent):
-            return node
-        if isinstance(event, yaml.CollectionStartEvent):
+        elif not starts:
+            return cast(yaml.Node, node)
+        if starts:
             open_nodes.append(node)
             keys.append(None)
     return None
@@ -165,9 +167,10 @@ def _checked_source(content: bytes) -> frozenset[tuple[int, int]]:
     text = content.decode("utf-8-sig", errors="replace")
     events: Iterator[Any] = yaml.parse(content, Loader=yaml.CSafeLoader)
     for event in events:
-        if isinstance(event, yaml.DocumentEndEvent):
+        kind = type(event)
+        if kind is yaml.DocumentEndEvent:
             break
-        if not isinstance(event, yaml.ScalarEvent):
+        if kind is not yaml.ScalarEvent:
             continue
         raw = text[event.start_mark.index : event.end_mark.index]
         if event.style == '"' and _ESCAPED_SLASH.search(raw):

@@ -15,7 +15,7 @@ from pratiquectl.conftest.parsers import PARSERS, ParseError, configuration, par
 from tests.pratiquectl.conftest.parsers.oracle import Refused, canonical, conftest_parse
 
 CORPUS = Path(__file__).parent / "corpus"
-NOT_HERE = {"cue", "groovy"}
+NOT_HERE = {"cue", "groovy", "spdx"}
 """Parsers that end with a clear error; tests/pratiquectl/conftest/parsers/test_registry.py has it."""
 
 PROTOS = CORPUS / "textproto" / "protos"

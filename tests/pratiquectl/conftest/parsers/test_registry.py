@@ -85,7 +85,7 @@ def test_our_parsers_are_conftests() -> None:
     assert set(PARSERS) == {*listed[1].split(), "jsonc"}
 
 
-@pytest.mark.parametrize("parser", ["cue", "groovy"])
+@pytest.mark.parametrize("parser", ["cue", "groovy", "spdx"])
 def test_a_parser_that_is_not_here_says_why(parser: str) -> None:
     with pytest.raises(ParseError, match=f"^the file: {parser}: not supported: "):
         parse(b"", parser=parser, path="the file")
