@@ -10,7 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from pratiquectl.conftest.parsers import go
 from pratiquectl.conftest.parsers.errors import ParseError
@@ -19,13 +19,22 @@ from pratiquectl.conftest.parsers.source import Source
 _MAX_NESTING = 120
 """Protects Python's stack: one level of an expression takes several calls."""
 
-_NUMBER = re.compile(r"[0-9](?:(?:[0-9.]|[eE][+-]?[0-9])*(?:[0-9]|[eE][+-]?[0-9]))?")
-_IDENTIFIER = re.compile(r"[^\W\d][\w\-]*")
+_BLANK = r"[ \t]|/\*[\s\S]*?\*/"
+_LEXEME = (
+    r"(?P<newline>\r?\n|(?:#|//)[^\n]*\n)"
+    r"|(?P<number>[0-9](?:(?:[0-9.]|[eE][+-]?[0-9])*(?:[0-9]|[eE][+-]?[0-9]))?)"
+    r"|(?P<name>[^\W\d][\w\-]*)"
+    r"|(?P<heredoc><<-?[^\W\d][\w\-]*\r?\n)"
+    r"|(?P<symbol>\.\.\.|==|!=|>=|<=|&&|\|\||::|=>|~\}|[\[\](){}.,*/%+\-=<>!?:\"])"
+    r"|(?P<end>\Z)"
+)
+_TOKENS = {
+    True: re.compile(rf"(?:{_BLANK}|(?:#|//)[^\n]*\Z)*(?:{_LEXEME})"),
+    False: re.compile(rf"(?:{_BLANK}|(?:#|//)[^\n]*(?:\n|\Z)|\r?\n)*(?:{_LEXEME})"),
+}
+"""By whether a line's end counts."""
+
 _HEREDOC = re.compile(r"<<(-?)([^\W\d][\w\-]*)\r?\n")
-_SYMBOL = re.compile(r"\.\.\.|==|!=|>=|<=|&&|\|\||::|=>|~\}|[\[\](){}.,*/%+\-=<>!?:]")
-_SKIPPED = re.compile(r"[ \t]+|/\*[\s\S]*?\*/")
-_LINE_COMMENT = re.compile(r"(?:#|//)[^\n]*\n?")
-_NEWLINE = re.compile(r"\r?\n")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]))|([$%])\4\{")
 _UNQUOTED_ESCAPE = re.compile(r"([$%])\1\{")
 _SIMPLE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
@@ -123,8 +132,7 @@ class _Part:
     expression: _Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     """`name`, `number`, `newline`, `"`, `<<`, or the symbol itself."""
     text: str
@@ -150,6 +158,7 @@ class _Parser:
         self._end = 0
         self._newlines = [True]
         self._nesting = 0
+        self._peeked: dict[tuple[int, bool], _Token] = {}
 
     def file(self) -> _Body:
         return self._body(_END)
@@ -157,34 +166,24 @@ class _Parser:
     # Tokens
 
     def _peek(self) -> _Token:
-        at, newlines = self._at, self._newlines[-1]
-        text = self._text
-        while True:
-            if match := _SKIPPED.match(text, at):
-                at = match.end()
-            elif match := _LINE_COMMENT.match(text, at):
-                if newlines and match[0].endswith("\n"):
-                    return _Token("newline", match[0], at, match.end())
-                at = match.end()
-            elif match := _NEWLINE.match(text, at):
-                if newlines:
-                    return _Token("newline", match[0], at, match.end())
-                at = match.end()
-            else:
-                break
-        if at >= len(text):
-            return _Token(_END, "", at, at)
-        if match := _NUMBER.match(text, at):
-            return _Token("number", match[0], at, match.end())
-        if match := _IDENTIFIER.match(text, at):
-            return _Token("name", match[0], at, match.end())
-        if text[at] == '"':
-            return _Token('"', '"', at, at + 1)
-        if match := _HEREDOC.match(text, at):
-            return _Token("<<", match[0], at, match.end())
-        if match := _SYMBOL.match(text, at):
-            return _Token(match[0], match[0], at, match.end())
-        raise self._error(f"{text[at]!r} is no character of HCL", at)
+        place = self._at, self._newlines[-1]
+        token = self._peeked.get(place)
+        if token is None:
+            # Only the last is ever asked for again.
+            token = self._token(self._at, newlines=self._newlines[-1])
+            self._peeked = {place: token}
+        return token
+
+    def _token(self, at: int, *, newlines: bool) -> _Token:
+        match = _TOKENS[newlines].match(self._text, at)
+        if match is None:
+            unknown = re.compile(rf"(?:{_BLANK})*").match(self._text, at)
+            place = unknown.end() if unknown else at
+            raise self._error(f"{self._text[place : place + 1]!r} is no character of HCL", place)
+        kind = match.lastgroup or ""
+        text = match[kind]
+        kind = {"symbol": text, "heredoc": "<<", "end": _END}.get(kind, kind)
+        return _Token(kind, text, match.start(match.lastgroup or ""), match.end())
 
     def _read(self) -> _Token:
         token = self._peek()

@@ -14,6 +14,8 @@ import pytest
 from pratiquectl.conftest.parsers import PARSERS, ParseError, configuration, parse
 from tests.pratiquectl.conftest.parsers.oracle import Refused, canonical, conftest_parse
 
+pytestmark = pytest.mark.slow
+
 CORPUS = Path(__file__).parent / "corpus"
 NOT_HERE = {"cue", "groovy", "spdx"}
 """Parsers that end with a clear error; tests/pratiquectl/conftest/parsers/test_registry.py has it."""

@@ -12,6 +12,8 @@ import pytest
 from pratiquectl.conftest.parsers import PARSERS, ParseError, parse
 from pratiquectl.conftest.parsers.limits import MAX_BYTES, MAX_DEPTH
 
+pytestmark = pytest.mark.slow
+
 DEEP = 100_000
 PATIENCE_SECONDS = 20.0
 
