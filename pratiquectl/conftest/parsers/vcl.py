@@ -22,6 +22,8 @@ _BLOCKS = frozenset({"sub", "table", "acl", "backend", "director"})
 _KEYWORDS = _BLOCKS | {"call", "true", "false", "if", "else", "return", "import"}
 _SYMBOLS = frozenset("=:~,;(){}!+")
 _END = ""
+_BEGINS = _BLOCKS | {"name", "number", "percentage", "text", "address", "true", "false", "!", "(", "if", "{"}
+"""What an expression can begin with."""
 _PRECEDENCES = {"==": 2, "~": 2, "&&": 2, "||": 2, "+": 4}
 _LOWEST, _PREFIX = 1, 6
 
@@ -39,6 +41,7 @@ class _Body:
     attributes: dict[str, Any] = field(default_factory=dict)
     blocks: list[_Block] = field(default_factory=list)
     flats: list[Any] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
 
     def by_kind(self) -> dict[str, list[_Block]]:
         found: dict[str, list[_Block]] = {}
@@ -56,10 +59,10 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A plain value."""
+    """A plain value; by itself, a name or a percentage is in no document."""
 
     value: Any
-    is_name: bool = False
+    stands_alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def documents(source: Source) -> list[Any]:
     body = _Reader(go.text(source.content)).program()
     if not body.attributes and not body.blocks:
         raise ParseError("there is no block")
-    found: dict[str, Any] = dict(body.attributes)
+    found: dict[str, Any] = _known(body.attributes)
     for kind, blocks in body.by_kind().items():
         found[kind] = dict(_top_level(block) for block in blocks)
     return [found]
@@ -92,6 +95,11 @@ def _top_level(block: _Block) -> tuple[str, Any]:
     return (block.labels[0] if block.labels else ""), value
 
 
+def _known(attributes: dict[str, Any]) -> dict[str, Any]:
+    """`attributes` without those of a table whose values are no texts."""
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
 def _flat(item: Any) -> Any:
     if not isinstance(item, _Block):
         return item
@@ -103,13 +111,13 @@ def _flat(item: Any) -> Any:
             "Attributes": {name: {"Name": name, "Value": value} for name, value in body.attributes.items()},
             "Blocks": [_flat(block) for block in body.blocks] or None,
             "Flats": [_flat(inner) for inner in body.flats],
-            "Comments": [],
+            "Comments": body.comments,
         },
     }
 
 
 def _plain(block: _Block) -> dict[str, Any]:
-    found = {name.strip("."): value for name, value in block.body.attributes.items()}
+    found = {name.strip("."): value for name, value in _known(block.body.attributes).items()}
     for kind, blocks in block.body.by_kind().items():
         found[kind] = _plain(blocks[0]) if len(blocks) == 1 else [_labelled(inner) for inner in blocks]
     return found
@@ -130,6 +138,7 @@ class _Reader:
         self._token = next(self._tokens)
         self._next = next(self._tokens)
         self._depth = 0
+        self._conditions = 0
 
     def _advance(self) -> None:
         self._token = self._next
@@ -166,10 +175,11 @@ class _Reader:
             case "text", ":":
                 self._field(body)
             case "/*", _:
+                body.comments.append(self._token.text)
                 while self._token.kind not in ("*/", _END):
                     self._advance()
             case "comment", _:
-                pass
+                body.comments.append(self._token.text)
             case "return", _:
                 self._return()
             case "call", _:
@@ -193,7 +203,7 @@ class _Reader:
                 body.blocks.append(_Block(name, [], inner))
             case _Value(value=plain):
                 body.attributes[name] = plain
-            case _:
+            case _ if not self._conditions:
                 raise self._error(f"what is assigned to {name[:80]} is no plain value")
         self._take_if(";")
 
@@ -201,8 +211,9 @@ class _Reader:
         name = self._token.text
         self._advance()
         self._advance()
+        is_text = self._token.kind == "text"
         value = self._expression(_LOWEST)
-        body.attributes[name] = value.value if isinstance(value, _Value) and isinstance(value.value, str) else None
+        body.attributes[name] = value.value if isinstance(value, _Value) and is_text else None
         self._take_if(",")
 
     def _return(self) -> None:
@@ -220,7 +231,7 @@ class _Reader:
                 body.flats.append(block)
             case _Block() as block:
                 body.blocks.append(block)
-            case _Value(value=value, is_name=False):
+            case _Value(value=value, stands_alone=True):
                 body.flats.append(value)
         self._take_if(";")
 
@@ -228,8 +239,9 @@ class _Reader:
         self._depth += 1
         if self._depth > MAX_DEPTH // 4:
             raise self._error(f"nested more than {MAX_DEPTH // 4} levels deep")
+        begins = self._token.kind in _BEGINS
         left = self._prefix()
-        if left is not None:
+        if begins:
             while self._next.kind != ";" and precedence < _PRECEDENCES.get(self._next.kind, _LOWEST):
                 if self._next.kind not in ("~", "+"):
                     break
@@ -245,10 +257,12 @@ class _Reader:
         token = self._token
         match token.kind:
             case "name":
-                return _Value(token.text, is_name=True)
+                return _Value(token.text, stands_alone=False)
             case "number":
                 return self._number(token)
-            case "percentage" | "text" | "address":
+            case "percentage":
+                return _Value(token.text, stands_alone=False)
+            case "text" | "address":
                 return _Value(token.text)
             case "true" | "false":
                 return _Value(token.kind == "true")
@@ -259,7 +273,9 @@ class _Reader:
             case "(":
                 self._advance()
                 inner = self._expression(_LOWEST)
-                self._take_if(")")
+                if self._next.kind != ")":
+                    return None
+                self._advance()
                 return inner
             case "if":
                 return self._if()
@@ -289,14 +305,20 @@ class _Reader:
             if self._next.kind != kind:
                 return None
             self._advance()
-        self._body()
+        self._conditional_body()
         if self._next.kind == "else":
             self._advance()
             if self._next.kind != "{":
                 return None
             self._advance()
-            self._body()
+            self._conditional_body()
         return _Other()
+
+    def _conditional_body(self) -> None:
+        """A block that is in no document, whatever is assigned in it."""
+        self._conditions += 1
+        self._body()
+        self._conditions -= 1
 
     def _block(self, kind: str) -> _Expression:
         labels = []
