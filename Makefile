@@ -77,7 +77,9 @@ lock: $(VENV)/.ready ## make the locks anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
+	  --extra conftest pyproject.toml -c requirements/runtime.txt -o requirements/conftest.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra conftest pyproject.toml requirements/dev.in -c requirements/conftest.txt -o requirements/dev.txt
 
 generated: setup ## write the generated documents anew
 	@$(BIN)/python -m tests.generate

@@ -1,0 +1,1 @@
+"""What stands in for conftest: `pratique test` and the verbs beside it."""

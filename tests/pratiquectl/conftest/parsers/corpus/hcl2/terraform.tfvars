@@ -1,0 +1,6 @@
+region = "eu"
+zones = ["a", "b"]
+tags = {
+  "Name" = "x"
+}
+count = 3

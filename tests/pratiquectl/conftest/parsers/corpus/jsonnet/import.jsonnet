@@ -1,0 +1,1 @@
+(import "_library.libsonnet") + { text: importstr "_library.libsonnet" }

@@ -1,0 +1,1 @@
+[{ a: 1 }, std.length("abc"), std.md5("x"), std.manifestYamlDoc({ a: 1 })]

@@ -1,0 +1,1 @@
+director d client { .quorum = 50%; { .backend = a; .weight = 1; } { .backend = b; } }

@@ -1,0 +1,3 @@
+/* a
+ b */
+backend a { /* c */ .host = "d"; }

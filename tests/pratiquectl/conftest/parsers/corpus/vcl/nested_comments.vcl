@@ -1,0 +1,2 @@
+director d { { # inner
+ .backend = a; /* x */ } }

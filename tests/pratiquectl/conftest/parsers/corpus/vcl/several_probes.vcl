@@ -1,0 +1,1 @@
+backend a { .probe = { .url = "x"; } .probe = { .url = "y"; } }

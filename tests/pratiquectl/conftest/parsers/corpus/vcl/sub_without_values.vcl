@@ -1,0 +1,2 @@
+sub a { return (lookup); }
+sub b { call c; "x"; 5; }

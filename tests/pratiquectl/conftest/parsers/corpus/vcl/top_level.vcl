@@ -1,0 +1,4 @@
+a = "b";
+c = 5;
+d = true;
+e = name;
