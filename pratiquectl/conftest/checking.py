@@ -6,16 +6,14 @@ from collections.abc import Sequence
 
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.inputs import (
-    STDIN,
     Configuration,
     Document,
     combine,
     find_files,
-    parse,
     read_configurations,
-    read_file,
+    without_yaml,
 )
-from pratiquectl.conftest.gojson import dumps
+from pratiquectl.conftest.gojson import decode, dumps, floats
 from pratiquectl.conftest.options import Options
 from pratiquectl.conftest.results import CheckResult
 from pratiquectl.conftest.rules import Namespace, has_wildcard, match_namespaces
@@ -40,6 +38,7 @@ def check_files(options: Options) -> list[CheckResult]:
         trace=options.on("trace"),
         builtin_errors=options.on("show-builtin-errors"),
         strict_results=options.on("strict-results"),
+        combined=options.on("combine"),
         timeout=seconds(options.text("timeout")),
     )
     if options.list("update"):
@@ -63,6 +62,8 @@ def check_files(options: Options) -> list[CheckResult]:
             if load_error is not None:
                 raise load_error
         engine.ready()
+        if options.on("combine"):
+            configurations = [_combined(configurations)]
         results: list[CheckResult] = []
         for namespace in namespaces(options, engine.namespaces):
             results += engine.check(configurations, namespace)
@@ -70,14 +71,21 @@ def check_files(options: Options) -> list[CheckResult]:
 
 
 def _read(files: Sequence[str], options: Options) -> list[Configuration]:
-    parser, stdin_name = options.text("parser"), options.text("stdin-filename")
-    if not options.on("combine"):
-        return read_configurations(files, parser=parser, stdin_name=stdin_name)
-    values = {
-        stdin_name if path == STDIN and stdin_name else path: parse(path, read_file(path), parser) for path in files
-    }
-    body = dumps(combine(values.items())).encode("utf-8", "surrogatepass")
-    return [Configuration("Combined", (Document(body),))]
+    return read_configurations(
+        files,
+        parser=options.text("parser"),
+        stdin_name=options.text("stdin-filename"),
+        proto_file_dirs=options.list("proto-file-dirs"),
+    )
+
+
+def _combined(configurations: Sequence[Configuration]) -> Configuration:
+    """All files as the one document of `--combine`, whose numbers are written as JSON has them."""
+    values = [
+        (each.path, [floats(decode(document.body)) for document in each.documents])
+        for each in map(without_yaml, configurations)
+    ]
+    return Configuration("Combined", (Document(dumps(combine(values)).encode("utf-8", "surrogatepass")),))
 
 
 def namespaces(options: Options, available: dict[str, Namespace]) -> list[str]:

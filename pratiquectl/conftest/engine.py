@@ -18,8 +18,8 @@ from urllib.parse import quote as url_quote
 
 from pratiquectl.conftest.builtins import Callbacks, shims
 from pratiquectl.conftest.errors import ConftestError
-from pratiquectl.conftest.gojson import decode, dumps, quote
-from pratiquectl.conftest.inputs import Configuration, Document
+from pratiquectl.conftest.gojson import dumps, quote
+from pratiquectl.conftest.inputs import Configuration, Document, without_yaml
 from pratiquectl.conftest.opa_process import Answer, LoadFailed, OpaProcess, Request, private_directory
 from pratiquectl.conftest.policies import Module, find_data, link_data, read_modules
 from pratiquectl.conftest.results import CheckResult, QueryResult, Result, result_of
@@ -34,7 +34,7 @@ from pratiquectl.conftest.rules import (
 )
 
 ENTRY = "pratique_conftest"
-"""The package of the generated module; `echo` gives back the input."""
+"""The package of the generated module."""
 
 _TRACE_PLACE = re.compile(r"(?:\S.*?)?\s+(?=(?:\| )*(?:Enter|Eval|Exit|Fail|Redo|Index|Unify|Note|Duplicate|Wasm|Save)\b)")
 
@@ -51,6 +51,7 @@ class EngineOptions:
     trace: bool = False
     builtin_errors: bool = False
     strict_results: bool = False
+    combined: bool = False
     timeout: float = 30.0
 
 
@@ -61,6 +62,7 @@ class Engine:
         self._binary = binary
         self._options = options
         self._stack = ExitStack()
+        self._stage = "check combined: check: " if options.combined else "query rule: check: "
         self.namespaces: dict[str, Namespace] = {}
         self.modules: list[Module] = []
 
@@ -125,7 +127,6 @@ class Engine:
         self._reads_file = any(module.reads_file for module in parsed)
         self._prints = any(module.prints for module in parsed)
         self._entered: dict[str, int] = {}
-        self._echoes = False
 
     def _check(self) -> None:
         """`opa check` with the flags that the server lacks. The generated built-ins stand there without the network.
@@ -188,12 +189,8 @@ class Engine:
         known = self.namespaces.get(namespace) or Namespace(namespace, tuple(namespace.split(".")))
         if self._options.strict_results and not known.rules:
             raise ConftestError(f'query rule: the namespace "{namespace}" has no deny, violation or warn rule')
-        exact = self._prints or self._options.trace or self._options.builtin_errors
-        if not known.rules:
-            self._read_all(configurations)
-            return [CheckResult(each.path, namespace) for each in configurations]
-        if exact or not self._enter(known):
-            return [self._check_exactly(each, known) for each in configurations]
+        if not known.rules or self._exact or not self._enter(known):
+            return [self._check_exactly(each, known) for each in map(without_yaml, configurations)]
         if self._reads_file:
             return [self._check_fast([each], known)[0] for each in configurations]
         return self._check_fast(configurations, known)
@@ -204,7 +201,7 @@ class Engine:
         """Sees that the entry module asks for this namespace; false if no module can."""
         if namespace.name in self._entered:
             return True
-        lines = [f"package {ENTRY}", "import rego.v1", "echo := input"]
+        lines = [f"package {ENTRY}", "import rego.v1"]
         names = [*self._entered, namespace.name]
         for number, name in enumerate(names):
             each = self.namespaces[name]
@@ -227,19 +224,23 @@ class Engine:
         answers = self._opa.ask_all([_post(target, document) for _, document in documents])
         found = {each.path: CheckResult(each.path, namespace.name) for each in configurations}
         for (configuration, document), answer in zip(documents, answers, strict=True):
-            if answer.status == 400 and document.yaml:
-                raise _malformed(answer, configuration)
-            if answer.status != 200:
-                self._add_exactly(found[configuration.path], document, namespace)
-            else:
+            if answer.status == 200:
                 self._add(found[configuration.path], answer.json(), namespace)
+                continue
+            for each in without_yaml(Configuration(configuration.path, (document,))).documents:
+                self._add_exactly(found[configuration.path], each, namespace)
         return list(found.values())
 
     def _add(self, check: CheckResult, answer: Mapping[str, Any], namespace: Namespace) -> None:
         queries = []
         for index, rule in enumerate(namespace.rules):
             exceptions = int(answer.get(f"e{index}", 0))
-            results = self._results(answer[f"r{index}"], rule_query(namespace.name, rule)) if f"r{index}" in answer else []
+            results: list[Result] = []
+            if f"r{index}" in answer:
+                try:
+                    results = self._results(answer[f"r{index}"], rule_query(namespace.name, rule))
+                except ConftestError as error:
+                    raise ConftestError(f"{self._stage}query rule: {error}") from error
             queries.append((rule, exceptions, results))
         _count(check, namespace, queries)
 
@@ -249,13 +250,11 @@ class Engine:
         check = CheckResult(configuration.path, namespace.name)
         self._set_file(configuration.path)
         for document in configuration.documents:
-            self._add_exactly(check, self._as_json(document, configuration), namespace)
+            self._add_exactly(check, document, namespace)
         return check
 
     def _add_exactly(self, check: CheckResult, document: Document, namespace: Namespace) -> None:
         queries = []
-        if document.yaml:
-            document = self._as_json(document, Configuration(check.file, (document,)))
         for rule in namespace.rules:
             query = exception_query(namespace.name, rule)
             try:
@@ -263,14 +262,14 @@ class Engine:
                 if self._options.builtin_errors:
                     self._raise_builtin_error(namespace, rule, "e", document)
             except ConftestError as error:
-                raise ConftestError(f"query rule: check: query exception: {error}") from error
+                raise ConftestError(f"{self._stage}query exception: {error}") from error
             asked = rule_query(namespace.name, rule)
             try:
                 results = self._query_rule(asked, rule, document, namespace)
                 if self._options.builtin_errors:
                     self._raise_builtin_error(namespace, rule, "r", document)
             except ConftestError as error:
-                raise ConftestError(f"query rule: check: query rule: {error}") from error
+                raise ConftestError(f"{self._stage}query rule: {error}") from error
             check.queries += [exceptions, results]
             queries.append((rule, len(exceptions.results), results.results))
         _count(check, namespace, queries)
@@ -316,6 +315,10 @@ class Engine:
     # What both need
 
     @property
+    def _exact(self) -> bool:
+        return self._prints or self._options.trace or self._options.builtin_errors
+
+    @property
     def _logs_prints(self) -> bool:
         return self._opa.logs
 
@@ -323,7 +326,7 @@ class Engine:
         """The results that the value of a rule stands for; one that passed for what is no set, or an empty one."""
         if not isinstance(value, list):
             if self._options.strict_results:
-                raise ConftestError(f"query rule: {query} is {dumps(value)} and not a set of messages")
+                raise ConftestError(f"{query} is {dumps(value)} and not a set of messages")
             return [Result()]
         if not value:
             return [Result()]
@@ -333,7 +336,7 @@ class Engine:
             if result is not None:
                 results.append(result)
             elif self._options.strict_results:
-                raise ConftestError(f"query rule: {query} has {dumps(each)}, which is neither a text nor an object")
+                raise ConftestError(f"{query} has {dumps(each)}, which is neither a text nor an object")
         return results
 
     def _set_file(self, path: str) -> None:
@@ -345,28 +348,6 @@ class Engine:
         answer = self._ask(Request("PUT", "/v1/data/conftest/file", document.encode()))
         if answer.status >= 300:
             raise ConftestError(f"query rule: check: add file info: {_error_text(answer)}")
-
-    def _as_json(self, document: Document, configuration: Configuration) -> Document:
-        """YAML as the engine's own parser reads it."""
-        if not document.yaml:
-            return document
-        answer = self._echo(document)
-        if answer.status == 400:
-            raise _malformed(answer, configuration)
-        return Document(answer.body if answer.status == 200 else b"null")
-
-    def _read_all(self, configurations: Iterable[Configuration]) -> None:
-        """Sees that all documents can be read, where no rule makes the engine do so."""
-        for configuration in configurations:
-            for document in configuration.documents:
-                self._as_json(document, configuration)
-
-    def _echo(self, document: Document) -> Answer:
-        if not self._entered and not self._echoes:
-            self._echoes = True
-            text = f"package {ENTRY}\nimport rego.v1\necho := input\n"
-            self._ask(Request("PUT", f"/v1/policies/{ENTRY}", text.encode(), "text/plain"))
-        return self._ask(_post(f"/v0/data/{ENTRY}/echo", document))
 
     def _ask(self, request: Request) -> Answer:
         answer = self._opa.ask(request)
@@ -393,14 +374,6 @@ def _count(check: CheckResult, namespace: Namespace, queries: Iterable[tuple[str
 
 def _post(target: str, document: Document) -> Request:
     return Request("POST", target, document.body, "application/yaml" if document.yaml else "application/json")
-
-
-def _malformed(answer: Answer, configuration: Configuration) -> ConftestError:
-    """A document that is no YAML."""
-    message = str(decode(answer.body).get("message", ""))
-    reason = message.rpartition("malformed input document: ")[2]
-    stage = "unmarshal multiple documents: unmarshal subdocument yaml" if len(configuration.documents) > 1 else "unmarshal yaml"
-    return ConftestError(f"parse configurations: parser unmarshal: {stage}: {reason}, path: {configuration.path}")
 
 
 def _error_text(answer: Answer) -> str:

@@ -133,3 +133,12 @@ def _scientific(digits: str, point: int, *, places: int) -> str:
     mantissa = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
     exponent = point - 1
     return f"{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):0{places}d}"
+
+
+def floats(value: Any) -> Any:
+    """The value with Python's numbers, which are written as conftest has them when they are encoded."""
+    if isinstance(value, Number):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: floats(each) for key, each in value.items()}
+    return [floats(each) for each in value] if isinstance(value, list) else value

@@ -19,19 +19,23 @@ _YAML_EXTENSIONS = (".yaml", ".yml")
 _TOML_EXTENSIONS = (".toml",)
 
 _RISKY_YAML = re.compile(
-    rb"(?<![\w.])[-+]?(?:[0-9][0-9_]{6,}(?![A-Za-z0-9_])|0[0-9xXoObB_]|[0-9_]*\.[0-9_]*(?:[0-9]{7}|0000)|\.[0-9iInN]"
-    rb"|[0-9][0-9_.]*[eE][-+]?[0-9]+(?!\w))"
-    rb"|^[ \t]*(?:---|\.\.\.)[ \t]*[^\s]|^\t|\r[^\n]|[^\t\n\r\x20-\x7e\x80-\xff]|\xc2[\x80-\x9f]|\xef\xbb\xbf",
+    # Numbers that conftest would write in another way, or that YAML 1.2 reads in another way
+    rb"(?<![\w.])(?:[-+]?(?:[0-9][0-9_]{6,}(?![A-Za-z0-9_])|0[xXoObB0-9_]|[0-9]+_|[0-9]*\.[0-9]*(?:[0-9]{7}|0000)|\.[0-9iInN]"
+    rb"|[0-9]+\.(?![0-9])|[0-9]*\.?[0-9]*[eE][-+]?[0-9]+(?!\w))|\+[0-9])"
+    # Words that are true or false in YAML 1.1 only
+    rb"|(?:^|[\s\[{,:?-])(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF)[ \t]*(?:[,:\]}#]|$)"
+    # Documents in documents, merged mappings, tags, tabs, and what is not plain text
+    rb"|^(?:---|\.\.\.|%)|<<|(?:^|[\s\[{,:-])!|\t|\r(?!\n)|[^\n\r\x20-\x7e\x80-\xff]|\xc2[\x80-\x9f]|\xef\xbb\xbf|\xe2\x80[\xa8\xa9]",
     re.MULTILINE,
 )
-"""YAML that we read ourselves rather than the engine: with a number that conftest would write in another way, with a
-list at its top, with a directive, or with anything out of the common run."""
-_YAML_START = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n|---[ \t]*\r?\n)*[A-Za-z\"']")
+"""YAML that is not left to OPA's parser: conftest's reads YAML 1.1, OPA's 1.2, and then numbers go through float64."""
+_YAML_START = re.compile(rb"(?:---\r?\n)?(?:[ ]*(?:#[^\n]*)?\r?\n)*[A-Za-z\"']")
+"""A document that begins with a word: a mapping, most likely, and never a list, whose elements are judged one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document as the engine gets it: JSON, or YAML that the engine's own parser reads as conftest's does."""
+    """One document for the engine: JSON, or YAML that OPA's own parser reads as conftest's does."""
 
     body: bytes
     yaml: bool = False
@@ -39,7 +43,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One file: its documents, each judged by itself. `single` is one that is judged as a whole."""
+    """One file: its documents, each judged by itself."""
 
     path: str
     documents: tuple[Document, ...]
@@ -148,7 +152,9 @@ def resolve(path: str) -> str:
     return done or ("/" if absolute else ".")
 
 
-def read_configurations(files: Sequence[str], *, parser: str, stdin_name: str = "") -> list[Configuration]:
+def read_configurations(
+    files: Sequence[str], *, parser: str, stdin_name: str = "", proto_file_dirs: Sequence[str] = ()
+) -> list[Configuration]:
     """The documents of each file, the files in order of their names and each once.
 
     Raises:
@@ -158,7 +164,7 @@ def read_configurations(files: Sequence[str], *, parser: str, stdin_name: str = 
     for path in files:
         content = read_file(path)
         name = stdin_name if path == STDIN and stdin_name else path
-        found[name] = Configuration(name, _documents(path, content, parser))
+        found[name] = Configuration(name, _documents(path, content, parser, proto_file_dirs))
     return [found[name] for name in sorted(found, key=os.fsencode)]
 
 
@@ -179,23 +185,45 @@ def read_file(path: str) -> bytes:
         raise ConftestError(f"parse configurations: {message}, path: {path}") from error
 
 
-def _documents(path: str, content: bytes, parser: str) -> tuple[Document, ...]:
-    if parser in ("", "yaml") and (parser or path == STDIN or path.lower().endswith(_YAML_EXTENSIONS)):
-        plain = plain_yaml(content)
-        if plain is not None:
-            return plain
-    return tuple(encode(value, path=path, parser=parser) for value in judged_values(parse(path, content, parser)))
+def _documents(path: str, content: bytes, parser: str, proto_file_dirs: Sequence[str]) -> tuple[Document, ...]:
+    if parser == "yaml" or (not parser and (path == STDIN or path.lower().endswith(_YAML_EXTENSIONS))):
+        parts = split_yaml(content)
+        if all(map(_is_plain, parts)):
+            return tuple(Document(part, yaml=True) for part in parts)
+    return encode_all(parse(path, content, parser, proto_file_dirs), path=path, parser=parser)
 
 
-def plain_yaml(content: bytes) -> tuple[Document, ...] | None:
-    """The documents of YAML that the engine reads exactly as conftest does; None if that is not certain."""
-    if _RISKY_YAML.search(content) or not is_utf8(content):
-        return None
+def _is_plain(part: bytes) -> bool:
+    start = _YAML_START.match(part)
+    return start is not None and not _RISKY_YAML.search(part, start.end() - 1) and is_utf8(part)
+
+
+def encode_all(value: Any, *, path: str, parser: str) -> tuple[Document, ...]:
+    """The documents of a file that are judged one by one: the elements of a list, or the value itself."""
+    return tuple(encode(each, path=path, parser=parser) for each in judged_values(value))
+
+
+def without_yaml(configuration: Configuration) -> Configuration:
+    """The file with its documents as JSON.
+
+    Raises:
+        ConftestError: one is not YAML.
+    """
+    if not any(document.yaml for document in configuration.documents):
+        return configuration
+    path = configuration.path
+    values = [parse(path, each.body, "yaml") for each in configuration.documents]
+    return Configuration(path, encode_all(values[0] if len(values) == 1 else values, path=path, parser="yaml"))
+
+
+def split_yaml(content: bytes) -> list[bytes]:
+    """The documents of a file of YAML: what stands between lines that are `---`."""
     line_break = b"\r\n" if b"\r\n" in content else b"\n"
-    parts = content.split(line_break + b"---" + line_break)
-    if not all(_YAML_START.match(part) for part in parts):
-        return None
-    return tuple(Document(part, yaml=True) for part in parts)
+    separator = line_break + b"---" + line_break
+    parts = content.split(separator)
+    if content.startswith(b"%") and len(parts) > 1:  # a directive belongs to the document behind the first separator
+        return [parts[0] + separator + parts[1], *parts[2:]]
+    return parts
 
 
 def is_utf8(content: bytes) -> bool:
@@ -206,7 +234,7 @@ def is_utf8(content: bytes) -> bool:
     return True
 
 
-def parse(path: str, content: bytes, parser: str) -> Any:
+def parse(path: str, content: bytes, parser: str, proto_file_dirs: Sequence[str] = ()) -> Any:
     """What the parser makes of a file: one value, or for several documents the list of them.
 
     Raises:
@@ -221,7 +249,7 @@ def parse(path: str, content: bytes, parser: str) -> Any:
     except parsers.ParseError as error:
         raise ConftestError(f"parse configurations: new parser: {error}, path: {path}") from error
     try:
-        documents = parsers.parse(content, parser=name, path=path)
+        documents = parsers.parse(content, parser=name, path=path, proto_file_dirs=proto_file_dirs)
     except parsers.ParseError as error:
         raise ConftestError(f"parse configurations: parser unmarshal: {error}, path: {path}") from error
     return documents[0] if len(documents) == 1 else documents

@@ -88,6 +88,8 @@ def _sarif(document: Any) -> Any:
     (run_,) = document["runs"]
     for result in run_["results"]:
         result["ruleIndex"] = run_["tool"]["driver"]["rules"][result["ruleIndex"]]["id"]
+    for rule in run_["tool"]["driver"]["rules"]:
+        rule.pop("properties", None)  # those of the result that came first
     for part in (run_["results"], run_["tool"]["driver"]["rules"]):
         part.sort(key=lambda each: json.dumps(each, sort_keys=True))
     return document

@@ -171,9 +171,26 @@ deny contains {"msg": "n", "n": f.contents.n, "m": f.contents.m} if some f in in
 import rego.v1
 deny contains {"msg": sprintf("%v %d", [n, n]), "n": n, "twice": n * 2} if some n in input.n
 """}),
-    Case("numbers-yaml", "test -o json a.yaml", {"a.yaml": "n: [1000000, 1.5, 65532, 8080, 1.50, 100000, 0.001]\n", "policy/a.rego": """package main
+    Case("numbers-yaml", "test -o json a.yaml", {"a.yaml": "v: [1000000, 1.5, 65532, 8080, 1.50, 100000, 0.001]\n", "policy/a.rego": """package main
 import rego.v1
-deny contains {"msg": sprintf("%v", [n]), "n": n} if some n in input.n
+deny contains {"msg": sprintf("%v", [n]), "n": n} if some n in input.v
+"""}),
+    Case("number-forms-yaml", "test -o json a.yaml", {"a.yaml": "v: [0x10, 010, 0o10, 0b11, 1_000, 1e3, 1E3, .5, 5., +7, -0, 1:30, 2001-01-01, 9223372036854775807, 1234567.5, 0.00001, 12e03, '1000000', 1.0]\nyes: no\n~: null\n", "policy/a.rego": """package main
+import rego.v1
+deny contains {"msg": sprintf("%d: %v", [i, n]), "n": n} if some i, n in input.v
+warn contains k if some k, v in input
+"""}),
+    Case("yaml-engine", "test -o json a.yaml", {"a.yaml": "a: &x {k: on, yes: 1, n: ~}\nb: *x\nc: !!str 5\nd: |\n  text\n  more\n'e': 1.5\nf: 99999\ng: 0.5\n1: one\ntrue: t\n<<: {m: 1}\nh: 2001-01-01\ni: 1:30\nj: 'sha256:0123e4'\n", "policy/a.rego": """package main
+import rego.v1
+deny contains {"msg": k, "v": v} if some k, v in input
+"""}),
+    Case("yaml-duplicates", "test -o json a.yaml", {"a.yaml": "a: 1\na: 2\n", "policy/a.rego": """package main
+import rego.v1
+deny contains {"msg": k, "v": v} if some k, v in input
+"""}),
+    Case("table-lines", "test -o table a.json", {"a.json": '{"t": ["x\\n\\ny", "a\\n  b  \\n c ", "one  ", "z\\n\\n\\n", " \\n q", "r\\tr"]}', "policy/a.rego": """package main
+import rego.v1
+deny contains t if some t in input.t
 """}),
     Case("top-level-list", "test -o json a.json", {**FILES, "a.json": '[{"kind": "Service"}, {"kind": "Pod"}, 3, null]'}),
     Case("empty-list", "test -o json a.json", {**FILES, "a.json": "[]"}),
