@@ -1,4 +1,4 @@
-"""Where the OPA binary is, and whether it can be used. Imports nothing slow: command lines that only run OPA begin here."""
+"""Where the OPA binary is, and whether it can be used. Imports nothing slow: some command lines need only this."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ def read_version(output: bytes, *, binary: Path, status: int, errors: bytes) -> 
         said = (errors or output)[:QUOTED_BYTES].decode(errors="replace").strip() or "it says nothing"
         raise EvaluationError(f"{binary} is not an OPA that runs (status {status}): {said}")
     return found[1].decode()
+
 
 def config_error(setting: str, message: str) -> ConfigError:
     return ConfigError(Problem(setting, "", message))

@@ -14,7 +14,6 @@ from evaluators.opa import OpaEvaluator
 from evaluators.opa_binary import PINNED_OPA_VERSION, config_error, find_opa
 from evaluators.opa_external import ExternalOpaEvaluator
 from evaluators.regopy import RegopyEvaluator
-from pratique.errors import ConfigError
 from pratique.evaluator import Evaluator
 from pratique.policy import PolicySet
 
@@ -103,4 +102,3 @@ def _regopy_version() -> str:
         return importlib.metadata.version("regopy")
     except importlib.metadata.PackageNotFoundError as error:
         raise config_error("engine", "regopy is not installed") from error
-

@@ -26,7 +26,7 @@ EXIT_BROKEN_PIPE = 141
 
 
 class Verb(NamedTuple):
-    """A verb. One with `own_flags` reads its command line itself (`run_arguments`), and argparse only prints its help."""
+    """A verb. One with `own_flags` reads its command line itself (`run_arguments`); argparse only prints its help."""
 
     name: str
     module: str
@@ -41,6 +41,13 @@ VERBS = (
     Verb("certs", "pratiquectl.certs", "make a CA and a serving certificate for the webhook"),
     Verb("webhook-config", "pratiquectl.webhook_config", "print the webhook configurations for the API server"),
     Verb("test", "pratiquectl.test", "run conftest policies on configuration files", own_flags=True),
+    Verb("verify", "pratiquectl.verify", "run the tests of conftest policies", own_flags=True),
+    Verb("parse", "pratiquectl.parse", "print configuration files as conftest policies see them", own_flags=True),
+    Verb("reformat", "pratiquectl.reformat", "print the JSON output of test in another format", own_flags=True),
+    Verb("push", "pratiquectl.push", "push conftest policies to an OCI registry", own_flags=True),
+    Verb("pull", "pratiquectl.pull", "pull conftest policies from an OCI registry", own_flags=True),
+    Verb("fmt", "pratiquectl.fmt", "format Rego files", own_flags=True),
+    Verb("doc", "pratiquectl.doc", "write documentation from the annotations of policies", own_flags=True),
     Verb("decisions", "pratiquectl.decisions", "list recorded decisions, or show one"),
     Verb("explain", "pratiquectl.explain", "show how a decision came to be"),
     Verb("policy", "pratiquectl.policy", "list policies, or show one"),
@@ -82,7 +89,7 @@ CONFTEST = "conftest"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code; whatever is raised becomes a sentence on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if argv is None and os.path.basename(sys.argv[0]) == CONFTEST:
+    if argv is None and sys.argv[0].rpartition("/")[2] == CONFTEST:
         from pratiquectl.conftest.link import reorder
 
         arguments = reorder(arguments)

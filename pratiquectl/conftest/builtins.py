@@ -1,4 +1,4 @@
-"""conftest's own built-ins, which OPA does not have: `parse_config`, `parse_config_file`, `parse_combined_config_files`.
+"""conftest's own built-ins, which OPA lacks: `parse_config`, `parse_config_file`, `parse_combined_config_files`.
 
 Each package that calls one gets a function of that name, in a generated module beside its own. The function asks us
 over a socket in the run's private directory (OPA's http.send speaks to such sockets), and we parse; so arguments may be
@@ -51,7 +51,7 @@ def shims(modules: Sequence[Module], directory: Path) -> list[tuple[str, str]]:
         for name, folders in names.items():
             if name != "parse_config" and len(folders) > 1:
                 raise ConftestError(
-                    f"load: {name} is called in package {package} by files of the folders {', '.join(sorted(folders))}; "
+                    f"load: {name} is called in package {package} by files of {' and '.join(sorted(folders))}; "
                     "paths are relative to the calling file, so put those that call it into one folder"
                 )
             text += _function(name, folders, address)
@@ -66,10 +66,7 @@ def _function(name: str, folders: set[str], address: str) -> str:
     call = f'{{"name": "{name}", "folder": {folder}, "arguments": [{arguments}]}}'
     request = f'{{"method": "POST", "url": {quote(address)}, "body": {call}, "force_json_decode": true}}'
     return (
-        f"{name}({arguments}) := answer.body if {{\n"
-        f"\tanswer := http.send({request})\n"
-        "\tanswer.status_code == 200\n"
-        "}\n"
+        f"{name}({arguments}) := answer.body if {{\n\tanswer := http.send({request})\n\tanswer.status_code == 200\n}}\n"
     )
 
 
@@ -110,7 +107,7 @@ class Callbacks:
 def _serve(connection: socket.socket) -> None:
     with connection, connection.makefile("rb") as stream:
         try:
-            while (line := stream.readline()).strip():
+            while stream.readline().strip():
                 length = 0
                 while (header := stream.readline()).strip():
                     name, _, value = header.partition(b":")

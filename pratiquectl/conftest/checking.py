@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pratiquectl.conftest.errors import ConftestError
+from pratiquectl.conftest.gojson import decode, dumps, floats
 from pratiquectl.conftest.inputs import (
     Configuration,
     Document,
@@ -13,7 +14,6 @@ from pratiquectl.conftest.inputs import (
     read_configurations,
     without_yaml,
 )
-from pratiquectl.conftest.gojson import decode, dumps, floats
 from pratiquectl.conftest.options import Options
 from pratiquectl.conftest.results import CheckResult
 from pratiquectl.conftest.rules import Namespace, has_wildcard, match_namespaces
@@ -125,5 +125,3 @@ def seconds(text: str) -> float:
 def tls_setting(options: Options) -> bool | None:
     """Whether to use TLS; None where nobody said, so that it depends on the host."""
     return options.on("tls") if "tls" in options.given else None
-
-

@@ -1,8 +1,7 @@
-"""How the verbs that take conftest's place run: their flags, their help, and their errors on stderr with exit code 1."""
+"""How the verbs that take conftest's place run: flags, help, and errors on stderr with exit code 1."""
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence

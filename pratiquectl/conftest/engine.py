@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote as url_quote
 
-from pratiquectl.conftest.builtins import Callbacks, shims
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.gojson import dumps, quote
 from pratiquectl.conftest.inputs import Configuration, Document, without_yaml
-from pratiquectl.conftest.opa_process import Answer, LoadFailed, OpaProcess, Request, private_directory
-from pratiquectl.conftest.policies import Module, find_data, link_data, read_modules
+from pratiquectl.conftest.opa_process import Answer, LoadFailed, OpaProcess, Request
 from pratiquectl.conftest.results import CheckResult, QueryResult, Result, result_of
 from pratiquectl.conftest.rules import (
     Namespace,
@@ -32,27 +30,24 @@ from pratiquectl.conftest.rules import (
     refuse_booleans,
     rule_query,
 )
+from pratiquectl.conftest.workspace import PolicyOptions, Workspace
 
 ENTRY = "pratique_conftest"
 """The package of the generated module."""
 
-_TRACE_PLACE = re.compile(r"(?:\S.*?)?\s+(?=(?:\| )*(?:Enter|Eval|Exit|Fail|Redo|Index|Unify|Note|Duplicate|Wasm|Save)\b)")
+_TRACE_PLACE = re.compile(
+    r"(?:\S.*?)?\s+(?=(?:\| )*(?:Enter|Eval|Exit|Fail|Redo|Index|Unify|Note|Duplicate|Wasm|Save)\b)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineOptions:
-    """What the flags say about policies and engine."""
+class EngineOptions(PolicyOptions):
+    """What the flags say about the evaluation, too."""
 
-    policies: Sequence[str]
-    data: Sequence[str]
-    rego_version: str = "v1"
-    strict: bool = False
-    capabilities: str = ""
     trace: bool = False
     builtin_errors: bool = False
     strict_results: bool = False
     combined: bool = False
-    timeout: float = 30.0
 
 
 class Engine:
@@ -64,7 +59,6 @@ class Engine:
         self._stack = ExitStack()
         self._stage = "check combined: check: " if options.combined else "query rule: check: "
         self.namespaces: dict[str, Namespace] = {}
-        self.modules: list[Module] = []
 
     def __enter__(self) -> Engine:
         return self
@@ -78,32 +72,14 @@ class Engine:
         Raises:
             ConftestError: there are none, or they cannot be read.
         """
-        options = self._options
-        if options.rego_version.lower() not in ("v0", "v1"):
-            raise ConftestError(f"load: loading policies: invalid Rego version: {options.rego_version}")
-        self.modules = read_modules(options.policies)
-        self._data_files = find_data(options.data)
-        self._directory = self._stack.enter_context(private_directory())
-        generated = shims(self.modules, self._directory)
-        if generated:
-            self._stack.enter_context(Callbacks(self._directory))
-        self._generated = {}
-        for number, (text, stub) in enumerate(generated):
-            path = self._directory / f"builtins{number}.rego"
-            path.write_text(text)
-            self._generated[str(path)] = stub
-        if options.strict or options.capabilities:
-            self._check()
-        data = self._directory / "d"
-        link_data(self._data_files, data)
-        self._prints = any("print" in module.text for module in self.modules)
-        arguments = [*(module.path for module in self.modules), *self._generated]
-        if self._data_files:
-            arguments.append(str(data))
-        if options.rego_version.lower() == "v0":
-            arguments.insert(0, "--v0-compatible")
+        self._workspace = self._stack.enter_context(Workspace(self._binary, self._options))
+        self._prints = any("print" in module.text for module in self._workspace.modules)
         self._opa = OpaProcess(
-            self._binary, arguments, directory=self._directory, logs=self._prints, timeout=options.timeout
+            self._binary,
+            [*self._workspace.version_flags, *self._workspace.paths],
+            directory=self._workspace.directory,
+            logs=self._prints,
+            timeout=self._options.timeout,
         )
         self._opa.launch()
         self._stack.callback(self._opa.end)
@@ -117,9 +93,9 @@ class Engine:
         try:
             self._opa.connect()
         except LoadFailed as error:
-            raise ConftestError(self._refusal(str(error))) from error
+            raise ConftestError(self._workspace.refusal(str(error))) from error
         listed = self._ask(Request("GET", "/v1/policies"))
-        given = {module.path: module.text for module in self.modules}
+        given = {module.path: module.text for module in self._workspace.modules}
         parsed = [parsed_module(each) for each in listed.json()["result"] if each["id"] in given]
         parsed.sort(key=lambda module: os.fsencode(module.file))
         refuse_booleans(parsed, given)
@@ -127,58 +103,6 @@ class Engine:
         self._reads_file = any(module.reads_file for module in parsed)
         self._prints = any(module.prints for module in parsed)
         self._entered: dict[str, int] = {}
-
-    def _check(self) -> None:
-        """`opa check` with the flags that the server lacks. The generated built-ins stand there without the network.
-
-        Raises:
-            ConftestError: the policies do not pass.
-        """
-        import subprocess
-
-        options = self._options
-        stubs = []
-        for number, stub in enumerate(self._generated.values()):
-            path = self._directory / f"stub{number}.rego"
-            path.write_text(stub)
-            stubs.append(str(path))
-        command = [str(self._binary), "check"]
-        if options.strict:
-            command.append("--strict")
-        if options.capabilities:
-            if not Path(options.capabilities).is_file():
-                raise ConftestError(f"load capabilities: open {options.capabilities}: no such file or directory")
-            command += ["--capabilities", options.capabilities]
-        if options.rego_version.lower() == "v0":
-            command.append("--v0-compatible")
-        done = subprocess.run(
-            [*command, *(module.path for module in self.modules), *stubs],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            env={},
-            check=False,
-            timeout=options.timeout,
-        )
-        if done.returncode:
-            said = done.stderr.strip() or done.stdout.strip()
-            kind = "load" if "rego_parse_error" in said or "during loading" in said else "get compiler"
-            raise ConftestError(f"load: loading policies: {kind}: {said}")
-
-    def _refusal(self, said: str) -> str:
-        """What OPA said when it did not start, in conftest's words."""
-        text = said.strip().removeprefix("error: ")
-        folder = f"{self._directory / 'd'}{os.sep}"
-        about_data = folder in text
-        for number, file in enumerate(self._data_files):
-            linked = folder + "/".join((*file.segments, f"{number}{os.path.splitext(file.path)[1]}"))
-            text = text.replace(linked, file.path)
-        if text.startswith("load error: "):
-            stage = "load documents" if about_data else "loading policies: load"
-            return f"load: {stage}: {text.removeprefix('load error: ')}"
-        if text.startswith("initialization error: "):
-            return f"load: loading policies: get compiler: {text.removeprefix('initialization error: ')}"
-        return f"load: {text or 'OPA ended and said nothing'}"
 
     def check(self, configurations: Sequence[Configuration], namespace: str) -> list[CheckResult]:
         """What a namespace says of each file.
@@ -207,7 +131,7 @@ class Engine:
             each = self.namespaces[name]
             for index, rule in enumerate(each.rules):
                 lines.append(f'n{number}["r{index}"] := {rule_query(name, rule)}')
-                if each.has_exceptions or self._data_files:
+                if each.has_exceptions or self._workspace.data_files:
                     query = exception_query(name, rule)
                     lines.append(f'n{number}["e{index}"] := count([1 | {query}])')
         answer = self._ask(Request("PUT", f"/v1/policies/{ENTRY}", "\n".join(lines).encode(), "text/plain"))
@@ -273,6 +197,12 @@ class Engine:
             check.queries += [exceptions, results]
             queries.append((rule, len(exceptions.results), results.results))
         _count(check, namespace, queries)
+
+    def trace(self, query: str) -> list[str]:
+        """How a query without an input is evaluated, line for line."""
+        answer = self._ask(Request("POST", "/v1/query?explain=debug&pretty=true", dumps({"query": query}).encode()))
+        explanation = answer.json().get("explanation") if answer.status == 200 else ()
+        return [line for line in map(_without_place, explanation or ()) if line]
 
     def _query(self, query: str, document: Document) -> QueryResult:
         target = "/v1/query?explain=debug&pretty=true" if self._options.trace else "/v1/query"

@@ -20,17 +20,18 @@ _TOML_EXTENSIONS = (".toml",)
 
 _RISKY_YAML = re.compile(
     # Numbers that conftest would write in another way, or that YAML 1.2 reads in another way
-    rb"(?<![\w.])(?:[-+]?(?:[0-9][0-9_]{6,}(?![A-Za-z0-9_])|0[xXoObB0-9_]|[0-9]+_|[0-9]*\.[0-9]*(?:[0-9]{7}|0000)|\.[0-9iInN]"
-    rb"|[0-9]+\.(?![0-9])|[0-9]*\.?[0-9]*[eE][-+]?[0-9]+(?!\w))|\+[0-9])"
+    rb"(?<![\w.])(?:[-+]?(?:[0-9][0-9_]{6,}(?![A-Za-z0-9_])|0[xXoObB0-9_]|[0-9]+_|[0-9]*\.[0-9]*(?:[0-9]{7}|0000)"
+    rb"|\.[0-9iInN]|[0-9]+\.(?![0-9])|[0-9]*\.?[0-9]*[eE][-+]?[0-9]+(?!\w))|\+[0-9])"
     # Words that are true or false in YAML 1.1 only
     rb"|(?:^|[\s\[{,:?-])(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF)[ \t]*(?:[,:\]}#]|$)"
     # Documents in documents, merged mappings, tags, tabs, and what is not plain text
-    rb"|^(?:---|\.\.\.|%)|<<|(?:^|[\s\[{,:-])!|\t|\r(?!\n)|[^\n\r\x20-\x7e\x80-\xff]|\xc2[\x80-\x9f]|\xef\xbb\xbf|\xe2\x80[\xa8\xa9]",
+    rb"|^(?:---|\.\.\.|%)|<<|(?:^|[\s\[{,:-])!|\t|\r(?!\n)|[^\n\r\x20-\x7e\x80-\xff]"
+    rb"|\xc2[\x80-\x9f]|\xef\xbb\xbf|\xe2\x80[\xa8\xa9]",
     re.MULTILINE,
 )
 """YAML that is not left to OPA's parser: conftest's reads YAML 1.1, OPA's 1.2, and then numbers go through float64."""
 _YAML_START = re.compile(rb"(?:---\r?\n)?(?:[ ]*(?:#[^\n]*)?\r?\n)*[A-Za-z\"']")
-"""A document that begins with a word: a mapping, most likely, and never a list, whose elements are judged one by one."""
+"""A document that begins with a word: most likely a mapping, never a list, whose elements are judged one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +277,8 @@ def _toml_number(number: float) -> str:
 
 def combine(values: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
     """The one document of `--combine`: path and contents of each, in order of their paths."""
-    combined = [
+    return [
         {"path": path, "contents": each}
         for path, value in sorted(values, key=lambda pair: os.fsencode(pair[0]))
         for each in judged_values(value)
     ]
-    return combined

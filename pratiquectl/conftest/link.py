@@ -9,7 +9,7 @@ def reorder(arguments: Sequence[str]) -> list[str]:
     """The command line with the verb first: conftest takes `-c FILE` before it too."""
     leading: list[str] = []
     rest = list(arguments)
-    while rest and rest[0].startswith("-c") or rest and rest[0].partition("=")[0] == "--config-file":
+    while rest and (rest[0].startswith("-c") or rest[0].partition("=")[0] == "--config-file"):
         word = rest.pop(0)
         leading.append(word)
         if word in ("-c", "--config-file") and rest:

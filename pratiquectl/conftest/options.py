@@ -208,7 +208,9 @@ def _from_config(flag: Flag, value: Any) -> Any:
         items = value if isinstance(value, list) else [value]
         if not any(isinstance(item, list | dict) for item in items):
             return tuple(str(item) for item in items)
-    raise ConftestError(f"unmarshal parameters: {flag.name} of the configuration file is {value!r}, which is no value for it")
+    raise ConftestError(
+        f"unmarshal parameters: {flag.name} of the configuration file is {value!r}, which is no value for it"
+    )
 
 
 def _read_config(named: str) -> dict[str, Any]:

@@ -65,9 +65,7 @@ class CheckResult:
 
     @property
     def tests(self) -> int:
-        return (
-            self.successes + len(self.skipped) + len(self.warnings) + len(self.failures) + len(self.exceptions)
-        )
+        return self.successes + len(self.skipped) + len(self.warnings) + len(self.failures) + len(self.exceptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +139,20 @@ def _location(value: Any) -> Location | None:
         line if isinstance(line, Number) else "",
     )
     return location if location.file or location.line else None
+
+
+def check_result_from(document: Any) -> CheckResult:
+    """A result from the JSON that was printed of it; what is missing is empty.
+
+    Raises:
+        TypeError, AttributeError, ValueError: it is something else.
+    """
+    check = CheckResult(
+        document.get("filename") or "", document.get("namespace") or "", int(document.get("successes") or 0)
+    )
+    for name in ("skipped", "warnings", "failures", "exceptions"):
+        for each in document.get(name) or ():
+            place = each.get("loc")
+            location = Location(place.get("file") or "", place.get("line") or "") if place is not None else None
+            getattr(check, name).append(Result(each.get("msg") or "", location, each.get("metadata")))
+    return check

@@ -159,103 +159,338 @@ CASES = [
     Case("github-hide-passed", "test -o github --github-hide-passed both.yaml ok.yaml", {**FILES, "ok.yaml": "a: 1"}),
     Case("stdin-filename", "test --stdin-filename made.yaml -", FILES, stdin=POD),
     Case("stdin-parser", "test --parser json -o json -", FILES, stdin='{"kind": "Service"}'),
-    Case("combine", "test --combine -o json both.yaml pod.yaml", {**FILES, "policy/main.rego": """package main
+    Case(
+        "combine",
+        "test --combine -o json both.yaml pod.yaml",
+        {
+            **FILES,
+            "policy/main.rego": """package main
 import rego.v1
 deny contains {"msg": f.path, "n": f.contents.n, "c": count(input)} if some f in input
-"""}),
-    Case("combine-numbers", "test --combine -o json a.json", {"a.json": '{"n": 1000000, "m": 1e3}', "policy/a.rego": """package main
+""",
+        },
+    ),
+    Case(
+        "combine-numbers",
+        "test --combine -o json a.json",
+        {
+            "a.json": '{"n": 1000000, "m": 1e3}',
+            "policy/a.rego": """package main
 import rego.v1
 deny contains {"msg": "n", "n": f.contents.n, "m": f.contents.m} if some f in input
-"""}),
-    Case("numbers", "test -o json a.json", {"a.json": '{"n": [1000000, 1e3, 0.00001, 1.50, 12345678901234567890, 65532, -0.0, 3]}', "policy/a.rego": """package main
+""",
+        },
+    ),
+    Case(
+        "numbers",
+        "test -o json a.json",
+        {
+            "a.json": '{"n": [1000000, 1e3, 0.00001, 1.50, 12345678901234567890, 65532, -0.0, 3]}',
+            "policy/a.rego": """package main
 import rego.v1
 deny contains {"msg": sprintf("%v %d", [n, n]), "n": n, "twice": n * 2} if some n in input.n
-"""}),
-    Case("numbers-yaml", "test -o json a.yaml", {"a.yaml": "v: [1000000, 1.5, 65532, 8080, 1.50, 100000, 0.001]\n", "policy/a.rego": """package main
+""",
+        },
+    ),
+    Case(
+        "numbers-yaml",
+        "test -o json a.yaml",
+        {
+            "a.yaml": "v: [1000000, 1.5, 65532, 8080, 1.50, 100000, 0.001]\n",
+            "policy/a.rego": """package main
 import rego.v1
 deny contains {"msg": sprintf("%v", [n]), "n": n} if some n in input.v
-"""}),
-    Case("number-forms-yaml", "test -o json a.yaml", {"a.yaml": "v: [0x10, 010, 0o10, 0b11, 1_000, 1e3, 1E3, .5, 5., +7, -0, 1:30, 2001-01-01, 9223372036854775807, 1234567.5, 0.00001, 12e03, '1000000', 1.0]\nyes: no\n~: null\n", "policy/a.rego": """package main
+""",
+        },
+    ),
+    Case(
+        "number-forms-yaml",
+        "test -o json a.yaml",
+        {
+            "a.yaml": "v: [0x10, 010, 0o10, 0b11, 1_000, 1e3, 1E3, .5, 5., +7, -0, 1:30, 2001-01-01, 9223372036854775807, 1234567.5, 0.00001, 12e03, '1000000', 1.0]\nyes: no\n~: null\n",
+            "policy/a.rego": """package main
 import rego.v1
 deny contains {"msg": sprintf("%d: %v", [i, n]), "n": n} if some i, n in input.v
 warn contains k if some k, v in input
-"""}),
-    Case("yaml-engine", "test -o json a.yaml", {"a.yaml": "a: &x {k: on, yes: 1, n: ~}\nb: *x\nc: !!str 5\nd: |\n  text\n  more\n'e': 1.5\nf: 99999\ng: 0.5\n1: one\ntrue: t\n<<: {m: 1}\nh: 2001-01-01\ni: 1:30\nj: 'sha256:0123e4'\n", "policy/a.rego": """package main
+""",
+        },
+    ),
+    Case(
+        "yaml-engine",
+        "test -o json a.yaml",
+        {
+            "a.yaml": "a: &x {k: on, yes: 1, n: ~}\nb: *x\nc: !!str 5\nd: |\n  text\n  more\n'e': 1.5\nf: 99999\ng: 0.5\n1: one\ntrue: t\n<<: {m: 1}\nh: 2001-01-01\ni: 1:30\nj: 'sha256:0123e4'\n",
+            "policy/a.rego": """package main
 import rego.v1
 deny contains {"msg": k, "v": v} if some k, v in input
-"""}),
-    Case("yaml-duplicates", "test -o json a.yaml", {"a.yaml": "a: 1\na: 2\n", "policy/a.rego": """package main
+""",
+        },
+    ),
+    Case(
+        "yaml-duplicates",
+        "test -o json a.yaml",
+        {
+            "a.yaml": "a: 1\na: 2\n",
+            "policy/a.rego": """package main
 import rego.v1
 deny contains {"msg": k, "v": v} if some k, v in input
-"""}),
-    Case("table-lines", "test -o table a.json", {"a.json": '{"t": ["x\\n\\ny", "a\\n  b  \\n c ", "one  ", "z\\n\\n\\n", " \\n q", "r\\tr"]}', "policy/a.rego": """package main
+""",
+        },
+    ),
+    Case(
+        "table-lines",
+        "test -o table a.json",
+        {
+            "a.json": '{"t": ["x\\n\\ny", "a\\n  b  \\n c ", "one  ", "z\\n\\n\\n", " \\n q", "r\\tr"]}',
+            "policy/a.rego": """package main
 import rego.v1
 deny contains t if some t in input.t
-"""}),
-    Case("top-level-list", "test -o json a.json", {**FILES, "a.json": '[{"kind": "Service"}, {"kind": "Pod"}, 3, null]'}),
+""",
+        },
+    ),
+    Case(
+        "top-level-list", "test -o json a.json", {**FILES, "a.json": '[{"kind": "Service"}, {"kind": "Pod"}, 3, null]'}
+    ),
     Case("empty-list", "test -o json a.json", {**FILES, "a.json": "[]"}),
     Case("empty-file", "test -o json a.yaml", {**FILES, "a.yaml": ""}),
     Case("empty-documents", "test -o json a.yaml", {**FILES, "a.yaml": "---\n---\nkind: Service\n---\n"}),
     Case("crlf", "test -o json a.yaml", {**FILES, "a.yaml": BOTH.replace("\n", "\r\n")}),
     Case("holes", "test -o json pod.yaml", {"policy/main.rego": HOLES, "pod.yaml": POD}),
-    Case("bad-message", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains {"msg": 3}\n'}),
-    Case("no-message", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains {"x": 3}\n'}),
-    Case("empty-message", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains ""\n'}),
-    Case("if-without-contains", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": "package main\nimport rego.v1\ndeny[msg] if { msg := 1 }\n"}),
-    Case("conflict", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": "package main\nimport rego.v1\ndeny := 1 if input.kind\ndeny := 2 if input.kind\n"}),
-    Case("conflict-in-helper", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": "package main\nimport rego.v1\nh := 1 if input.kind\nh := 2 if input.kind\nwarn contains h\n"}),
-    Case("conflict-in-exception", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": "package main\nimport rego.v1\ndeny contains 1\nexception := [[h]]\nh := 1 if input.kind\nh := 2 if input.kind\n"}),
-    Case("exception-of-wrong-type", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains "x"\nexception := "y"\n'}),
-    Case("builtin-errors-hidden", "test -o json a.json", {"a.json": '{"z": 0}', "policy/a.rego": 'package main\nimport rego.v1\ndeny contains "x" if 1 / input.z\n'}),
-    Case("builtin-errors-shown", "test --show-builtin-errors a.json", {"a.json": '{"z": 0}', "policy/a.rego": 'package main\nimport rego.v1\ndeny contains "x" if 1 / input.z\n'}),
+    Case(
+        "bad-message",
+        "test pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains {"msg": 3}\n'},
+    ),
+    Case(
+        "no-message",
+        "test pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains {"x": 3}\n'},
+    ),
+    Case(
+        "empty-message",
+        "test pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains ""\n'},
+    ),
+    Case(
+        "if-without-contains",
+        "test pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": "package main\nimport rego.v1\ndeny[msg] if { msg := 1 }\n"},
+    ),
+    Case(
+        "conflict",
+        "test pod.yaml",
+        {
+            "pod.yaml": POD,
+            "policy/a.rego": "package main\nimport rego.v1\ndeny := 1 if input.kind\ndeny := 2 if input.kind\n",
+        },
+    ),
+    Case(
+        "conflict-in-helper",
+        "test pod.yaml",
+        {
+            "pod.yaml": POD,
+            "policy/a.rego": "package main\nimport rego.v1\nh := 1 if input.kind\nh := 2 if input.kind\nwarn contains h\n",
+        },
+    ),
+    Case(
+        "conflict-in-exception",
+        "test pod.yaml",
+        {
+            "pod.yaml": POD,
+            "policy/a.rego": "package main\nimport rego.v1\ndeny contains 1\nexception := [[h]]\nh := 1 if input.kind\nh := 2 if input.kind\n",
+        },
+    ),
+    Case(
+        "exception-of-wrong-type",
+        "test pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains "x"\nexception := "y"\n'},
+    ),
+    Case(
+        "builtin-errors-hidden",
+        "test -o json a.json",
+        {"a.json": '{"z": 0}', "policy/a.rego": 'package main\nimport rego.v1\ndeny contains "x" if 1 / input.z\n'},
+    ),
+    Case(
+        "builtin-errors-shown",
+        "test --show-builtin-errors a.json",
+        {"a.json": '{"z": 0}', "policy/a.rego": 'package main\nimport rego.v1\ndeny contains "x" if 1 / input.z\n'},
+    ),
     Case("builtin-errors-none", "test --show-builtin-errors -o json pod.yaml", FILES),
     Case("prints", "test pod.yaml", {"policy/a.rego": PRINTS, "pod.yaml": POD}),
     Case("prints-json", "test -o json pod.yaml", {"policy/a.rego": PRINTS, "pod.yaml": POD}),
-    Case("prints-exceptions", "test both.yaml", {"policy/a.rego": PRINTS + "exception contains [x] if { print(\"asked\"); x := \"\" }\n", "both.yaml": BOTH}),
+    Case(
+        "prints-exceptions",
+        "test both.yaml",
+        {"policy/a.rego": PRINTS + 'exception contains [x] if { print("asked"); x := "" }\n', "both.yaml": BOTH},
+    ),
     Case("trace", "test --trace --no-color pod.yaml", {**FILES, "policy/main.rego": GPU.replace("gpu.limits", "main")}),
     Case("trace-color", "test --trace -o json pod.yaml", EXCEPTED),
     Case("trace-prints", "test --trace -o tap pod.yaml", {"policy/a.rego": PRINTS, "pod.yaml": POD}),
-    Case("file-info", "test -o json sub/pod.yaml", {"sub/pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\nimport data.conftest.file\ndeny contains file.name\n'}),
-    Case("file-info-by-data", "test -o json sub/pod.yaml", {"sub/pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains data.conftest[k].name if k := "file"\n'}),
-    Case("runtime", "test -o json pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains opa.runtime().env.STAGE\n'}, environment={"STAGE": "dev"}),
-    Case("data", "test -o json -d data pod.yaml", {**FILES, "data/services/ports.yaml": "ports: [22, 8080, 1000000]\n", "data/top.json": '{"top": true}', "data/deep/er/x.yml": "v: 1", "policy/a.rego": 'package main\nimport rego.v1\ndeny contains sprintf("%v", [data.services.ports]) if data.top\nwarn contains {"msg": "v", "d": data.deep}\n'}),
-    Case("data-file", "test -o json -d a/x.yaml -d b/y.json pod.yaml", {**FILES, "a/x.yaml": "x: 1", "b/y.json": '{"y": 2}', "policy/a.rego": 'package main\nimport rego.v1\ndeny contains sprintf("%v", [data.x + data.y])\n'}),
+    Case(
+        "file-info",
+        "test -o json sub/pod.yaml",
+        {
+            "sub/pod.yaml": POD,
+            "policy/a.rego": "package main\nimport rego.v1\nimport data.conftest.file\ndeny contains file.name\n",
+        },
+    ),
+    Case(
+        "file-info-by-data",
+        "test -o json sub/pod.yaml",
+        {
+            "sub/pod.yaml": POD,
+            "policy/a.rego": 'package main\nimport rego.v1\ndeny contains data.conftest[k].name if k := "file"\n',
+        },
+    ),
+    Case(
+        "runtime",
+        "test -o json pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": "package main\nimport rego.v1\ndeny contains opa.runtime().env.STAGE\n"},
+        environment={"STAGE": "dev"},
+    ),
+    Case(
+        "data",
+        "test -o json -d data pod.yaml",
+        {
+            **FILES,
+            "data/services/ports.yaml": "ports: [22, 8080, 1000000]\n",
+            "data/top.json": '{"top": true}',
+            "data/deep/er/x.yml": "v: 1",
+            "policy/a.rego": 'package main\nimport rego.v1\ndeny contains sprintf("%v", [data.services.ports]) if data.top\nwarn contains {"msg": "v", "d": data.deep}\n',
+        },
+    ),
+    Case(
+        "data-file",
+        "test -o json -d a/x.yaml -d b/y.json pod.yaml",
+        {
+            **FILES,
+            "a/x.yaml": "x: 1",
+            "b/y.json": '{"y": 2}',
+            "policy/a.rego": 'package main\nimport rego.v1\ndeny contains sprintf("%v", [data.x + data.y])\n',
+        },
+    ),
     Case("data-conflict", "test -d a -d b pod.yaml", {**FILES, "a/x.yaml": "x: 1", "b/y.json": '{"x": 2}'}),
     Case("data-broken", "test -d a pod.yaml", {**FILES, "a/x.yaml": "x: ["}),
     Case("data-missing", "test -d nowhere pod.yaml", FILES),
     Case("data-exceptions", "test -o json -d a pod.yaml", {**FILES, "a/main/x.yaml": "exception: [['']]"}),
-    Case("namespace", "test -n gpu.limits -o json g.yaml", {**FILES, "policy/gpu.rego": GPU, "g.yaml": "spec: {gpus: 9}"}),
-    Case("namespaces", "test -n gpu.limits,main -o json g.yaml", {**FILES, "policy/gpu.rego": GPU, "g.yaml": "spec: {gpus: 9}"}),
-    Case("namespace-pattern", "test -n g*,m?in -o json g.yaml", {**FILES, "policy/gpu.rego": GPU, "g.yaml": "spec: {gpus: 9}"}),
-    Case("namespace-class", "test -n [a-h]pu.* -o json g.yaml", {**FILES, "policy/gpu.rego": GPU, "g.yaml": "spec: {gpus: 9}"}),
+    Case(
+        "namespace", "test -n gpu.limits -o json g.yaml", {**FILES, "policy/gpu.rego": GPU, "g.yaml": "spec: {gpus: 9}"}
+    ),
+    Case(
+        "namespaces",
+        "test -n gpu.limits,main -o json g.yaml",
+        {**FILES, "policy/gpu.rego": GPU, "g.yaml": "spec: {gpus: 9}"},
+    ),
+    Case(
+        "namespace-pattern",
+        "test -n g*,m?in -o json g.yaml",
+        {**FILES, "policy/gpu.rego": GPU, "g.yaml": "spec: {gpus: 9}"},
+    ),
+    Case(
+        "namespace-class",
+        "test -n [a-h]pu.* -o json g.yaml",
+        {**FILES, "policy/gpu.rego": GPU, "g.yaml": "spec: {gpus: 9}"},
+    ),
     Case("namespace-bad-pattern", "test -n [a g.yaml", {**FILES, "g.yaml": "spec: {gpus: 9}"}),
     Case("namespace-unknown", "test -n nowhere -o json pod.yaml", FILES),
-    Case("namespace-odd", "test --all-namespaces -o json pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package a["b-c"].d\nimport rego.v1\ndeny contains "x"\n'}),
-    Case("policy-files", "test -p a/x.rego -p b -o json pod.yaml", {"pod.yaml": POD, "a/x.rego": "package main\nimport rego.v1\ndeny contains data.lib.text\n", "b/lib.rego": 'package lib\ntext := "t"\n', "b/notes.txt": "x", "b/d.yaml": "z: ["}),
+    Case(
+        "namespace-odd",
+        "test --all-namespaces -o json pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": 'package a["b-c"].d\nimport rego.v1\ndeny contains "x"\n'},
+    ),
+    Case(
+        "policy-files",
+        "test -p a/x.rego -p b -o json pod.yaml",
+        {
+            "pod.yaml": POD,
+            "a/x.rego": "package main\nimport rego.v1\ndeny contains data.lib.text\n",
+            "b/lib.rego": 'package lib\ntext := "t"\n',
+            "b/notes.txt": "x",
+            "b/d.yaml": "z: [",
+        },
+    ),
     Case("policy-twice", "test -p policy -p policy/main.rego -o json pod.yaml", FILES),
     Case("policy-dot-slash", "test -p ./policy/ -o json ./pod.yaml", FILES),
-    Case("policy-links", "test -o json pod.yaml", {"pod.yaml": POD, "real/a.rego": 'package main\nimport rego.v1\ndeny contains "x"\n', "policy/l": "link:../real"}),
+    Case(
+        "policy-links",
+        "test -o json pod.yaml",
+        {
+            "pod.yaml": POD,
+            "real/a.rego": 'package main\nimport rego.v1\ndeny contains "x"\n',
+            "policy/l": "link:../real",
+        },
+    ),
     Case("policy-missing", "test -p nowhere pod.yaml", FILES),
     Case("policy-none", "test -p empty pod.yaml", {**FILES, "empty/a.txt": "x"}),
-    Case("policy-syntax", "test pod.yaml", {**FILES, "policy/b.rego": "package main\nimport rego.v1\ndeny contains x if {\n\tx := \n}\n"}),
-    Case("policy-type", "test pod.yaml", {**FILES, "policy/b.rego": "package main\nimport rego.v1\ndeny contains x if { x := nothere(1) }\n"}),
+    Case(
+        "policy-syntax",
+        "test pod.yaml",
+        {**FILES, "policy/b.rego": "package main\nimport rego.v1\ndeny contains x if {\n\tx := \n}\n"},
+    ),
+    Case(
+        "policy-type",
+        "test pod.yaml",
+        {**FILES, "policy/b.rego": "package main\nimport rego.v1\ndeny contains x if { x := nothere(1) }\n"},
+    ),
     Case("policy-binary", "test pod.yaml", {**FILES, "policy/b.rego": b"\x00\xff\xfe"}),
     Case("policy-empty-file", "test -o json pod.yaml", {**FILES, "policy/b.rego": ""}),
-    Case("strict-refuses", "test --strict pod.yaml", {**FILES, "policy/b.rego": "package main\nimport rego.v1\nimport data.x\nwarn contains 1 if { unused := 1 }\n"}),
+    Case(
+        "strict-refuses",
+        "test --strict pod.yaml",
+        {**FILES, "policy/b.rego": "package main\nimport rego.v1\nimport data.x\nwarn contains 1 if { unused := 1 }\n"},
+    ),
     Case("strict-accepts", "test --strict -o json pod.yaml", FILES),
-    Case("capabilities", "test --capabilities c.json pod.yaml", {**FILES, "c.json": '{"builtins": [], "features": ["rego_v1"]}'}),
+    Case(
+        "capabilities",
+        "test --capabilities c.json pod.yaml",
+        {**FILES, "c.json": '{"builtins": [], "features": ["rego_v1"]}'},
+    ),
     Case("capabilities-missing", "test --capabilities c.json pod.yaml", FILES),
-    Case("rego-v0", "test --rego-version v0 -o json pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package main\ndeny[msg] { input.kind == "Pod"; msg := "old" }\nwarn[msg] { msg := "a" } { msg := "b" }\n'}),
-    Case("rego-v0-as-v1", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package main\ndeny[msg] { input.kind == "Pod"; msg := "old" }\n'}),
-    Case("rego-v0-if", "test --rego-version v0 pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package main\nimport future.keywords.if\ndeny[msg] if { msg := "x" }\n'}),
+    Case(
+        "rego-v0",
+        "test --rego-version v0 -o json pod.yaml",
+        {
+            "pod.yaml": POD,
+            "policy/a.rego": 'package main\ndeny[msg] { input.kind == "Pod"; msg := "old" }\nwarn[msg] { msg := "a" } { msg := "b" }\n',
+        },
+    ),
+    Case(
+        "rego-v0-as-v1",
+        "test pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": 'package main\ndeny[msg] { input.kind == "Pod"; msg := "old" }\n'},
+    ),
+    Case(
+        "rego-v0-if",
+        "test --rego-version v0 pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": 'package main\nimport future.keywords.if\ndeny[msg] if { msg := "x" }\n'},
+    ),
     Case("rego-version-unknown", "test --rego-version v2 pod.yaml", FILES),
-    Case("folder", "test -o json in", {**FILES, "in/a.yaml": POD, "in/b/c.json": '{"kind": "Service"}', "in/notes.md": "x", "in/z.yml": SERVICE}),
-    Case("folder-ignored", "test -o json --ignore b/.*json$ in", {**FILES, "in/a.yaml": POD, "in/b/c.json": '{"kind": "Service"}'}),
+    Case(
+        "folder",
+        "test -o json in",
+        {**FILES, "in/a.yaml": POD, "in/b/c.json": '{"kind": "Service"}', "in/notes.md": "x", "in/z.yml": SERVICE},
+    ),
+    Case(
+        "folder-ignored",
+        "test -o json --ignore b/.*json$ in",
+        {**FILES, "in/a.yaml": POD, "in/b/c.json": '{"kind": "Service"}'},
+    ),
     Case("file-ignored", "test -o json --ignore pod pod.yaml service.yaml", FILES),
     Case("all-ignored", "test --ignore . pod.yaml", FILES),
     Case("ignore-malformed", "test --ignore [ pod.yaml", FILES),
     Case("folder-empty", "test in", {**FILES, "in/notes.md": "x"}),
-    Case("links", "test -o json in", {**FILES, "in/a.yaml": POD, "in/loop": "link:.", "in/up": "link:../in2", "in2/b.yaml": SERVICE, "in/l.yaml": "link:a.yaml"}),
+    Case(
+        "links",
+        "test -o json in",
+        {
+            **FILES,
+            "in/a.yaml": POD,
+            "in/loop": "link:.",
+            "in/up": "link:../in2",
+            "in2/b.yaml": SERVICE,
+            "in/l.yaml": "link:a.yaml",
+        },
+    ),
     Case("link-broken", "test in", {**FILES, "in/a.yaml": "link:nowhere"}),
     Case("blank-argument", "test '' pod.yaml", FILES),
     Case("only-blank", "test ''", FILES),
@@ -272,56 +507,150 @@ deny contains t if some t in input.t
     Case("binary", "test a.yaml", {**FILES, "a.yaml": b"\x00\x01\xff\xfe"}),
     Case("not-utf8", "test a.yaml", {**FILES, "a.yaml": b"a: \xff\xfe\n"}),
     Case("json-bom", "test -o json a.json", {**FILES, "a.json": b'\xef\xbb\xbf{"kind": "Service"}'}),
-    Case("unicode", "test -o json a.json", {"a.json": '{"t": "\\u2028é\\u0000\\u0007漢\\ud83d\\ude00<>&\\"\\\\"}', "policy/a.rego": "package main\nimport rego.v1\ndeny contains input.t\n"}),
-    Case("unicode-junit", "test -o junit a.json", {"a.json": '{"t": "\\u2028é\\u0000\\u0007漢\\ud83d\\ude00<>&\\"\'\\t\\n\\r]]>"}', "policy/a.rego": "package main\nimport rego.v1\ndeny contains input.t\n"}),
-    Case("unicode-table", "test -o table a.json", {"a.json": '{"t": ["é漢字", "two\\nlines", "  spaces  ", "tab\\there", "", "\\n\\nx\\n", "a  b", "long " , "x👍y", "e\\u0301"]}', "policy/a.rego": "package main\nimport rego.v1\ndeny contains sprintf(\"%s.\", [t]) if some t in input.t\nwarn contains input.t[_]\n"}),
+    Case(
+        "unicode",
+        "test -o json a.json",
+        {
+            "a.json": '{"t": "\\u2028é\\u0000\\u0007漢\\ud83d\\ude00<>&\\"\\\\"}',
+            "policy/a.rego": "package main\nimport rego.v1\ndeny contains input.t\n",
+        },
+    ),
+    Case(
+        "unicode-junit",
+        "test -o junit a.json",
+        {
+            "a.json": '{"t": "\\u2028é\\u0000\\u0007漢\\ud83d\\ude00<>&\\"\'\\t\\n\\r]]>"}',
+            "policy/a.rego": "package main\nimport rego.v1\ndeny contains input.t\n",
+        },
+    ),
+    Case(
+        "unicode-table",
+        "test -o table a.json",
+        {
+            "a.json": '{"t": ["é漢字", "two\\nlines", "  spaces  ", "tab\\there", "", "\\n\\nx\\n", "a  b", "long " , "x👍y", "e\\u0301"]}',
+            "policy/a.rego": 'package main\nimport rego.v1\ndeny contains sprintf("%s.", [t]) if some t in input.t\nwarn contains input.t[_]\n',
+        },
+    ),
     Case("odd-names", "test -o github a%b,c:d.yaml", {**FILES, "a%b,c:d.yaml": POD}),
     Case("odd-names-sarif", "test -o sarif a%b,c:d(e)[f]'g!*.yaml", {**FILES, "a%b,c:d(e)[f]'g!*.yaml": POD}),
-    Case("config-file", "test pod.yaml", {**FILES, "other/a.rego": 'package ns\nimport rego.v1\ndeny contains "x"\n', "conftest.toml": 'policy = "other"\nnamespace = ["ns"]\noutput = "json"\n'}),
-    Case("config-file-named", "test -c x/c.toml pod.yaml", {**FILES, "x/c.toml": 'output = "tap"\nfail-on-warn = true\n'}),
+    Case(
+        "config-file",
+        "test pod.yaml",
+        {
+            **FILES,
+            "other/a.rego": 'package ns\nimport rego.v1\ndeny contains "x"\n',
+            "conftest.toml": 'policy = "other"\nnamespace = ["ns"]\noutput = "json"\n',
+        },
+    ),
+    Case(
+        "config-file-named", "test -c x/c.toml pod.yaml", {**FILES, "x/c.toml": 'output = "tap"\nfail-on-warn = true\n'}
+    ),
     Case("config-file-equals", "test --config-file=x/c.toml pod.yaml", {**FILES, "x/c.toml": 'Output = "tap"\n'}),
     Case("config-file-missing", "test -c nowhere.toml pod.yaml", FILES),
     Case("config-file-broken", "test pod.yaml", {**FILES, "conftest.toml": "output = \n"}),
     Case("config-beaten-by-flag", "test -o tap pod.yaml", {**FILES, "conftest.toml": 'output = "json"\n'}),
     Case("config-yaml", "test pod.yaml", {**FILES, "conftest.yaml": "output: tap\nno-color: true\n"}),
-    Case("config-text-for-list", "test pod.yaml", {**FILES, "conftest.toml": 'namespace = "main,main"\noutput = "json"\n'}),
+    Case(
+        "config-text-for-list",
+        "test pod.yaml",
+        {**FILES, "conftest.toml": 'namespace = "main,main"\noutput = "json"\n'},
+    ),
     Case("config-text-for-bool", "test pod.yaml", {**FILES, "conftest.toml": 'no-color = "true"\n'}),
     Case("variable", "test pod.yaml", FILES, environment={"CONFTEST_OUTPUT": "json"}),
-    Case("variable-beats-config", "test pod.yaml", {**FILES, "conftest.toml": 'output = "json"\n'}, environment={"CONFTEST_OUTPUT": "tap"}),
-    Case("variable-list", "test pod.yaml", {**FILES, "policy/gpu.rego": GPU}, environment={"CONFTEST_NAMESPACE": "main,gpu.limits", "CONFTEST_OUTPUT": "json"}),
+    Case(
+        "variable-beats-config",
+        "test pod.yaml",
+        {**FILES, "conftest.toml": 'output = "json"\n'},
+        environment={"CONFTEST_OUTPUT": "tap"},
+    ),
+    Case(
+        "variable-list",
+        "test pod.yaml",
+        {**FILES, "policy/gpu.rego": GPU},
+        environment={"CONFTEST_NAMESPACE": "main,gpu.limits", "CONFTEST_OUTPUT": "json"},
+    ),
     Case("variable-bool", "test pod.yaml", FILES, environment={"CONFTEST_NO_COLOR": "1", "CONFTEST_FAIL_ON_WARN": "T"}),
     Case("variable-bool-wrong", "test pod.yaml", FILES, environment={"CONFTEST_NO_COLOR": "maybe"}),
     Case("variable-empty", "test pod.yaml", FILES, environment={"CONFTEST_OUTPUT": ""}),
-    Case("variable-config-file", "test pod.yaml", {**FILES, "x.toml": 'output = "json"\n'}, environment={"CONFTEST_CONFIG_FILE": "x.toml"}),
-    Case("variable-beaten", "test --no-color=false -otap pod.yaml", FILES, environment={"CONFTEST_OUTPUT": "json", "CONFTEST_NO_COLOR": "1"}),
+    Case(
+        "variable-config-file",
+        "test pod.yaml",
+        {**FILES, "x.toml": 'output = "json"\n'},
+        environment={"CONFTEST_CONFIG_FILE": "x.toml"},
+    ),
+    Case(
+        "variable-beaten",
+        "test --no-color=false -otap pod.yaml",
+        FILES,
+        environment={"CONFTEST_OUTPUT": "json", "CONFTEST_NO_COLOR": "1"},
+    ),
     Case("flags-joined", "test -ppolicy -o=json pod.yaml", FILES),
     Case("flags-after", "test pod.yaml -o json --policy=policy", FILES),
-    Case("flags-comma", "test -p policy,other pod.yaml -o json", {**FILES, "other/a.rego": 'package main\nimport rego.v1\ndeny contains "x"\n'}),
+    Case(
+        "flags-comma",
+        "test -p policy,other pod.yaml -o json",
+        {**FILES, "other/a.rego": 'package main\nimport rego.v1\ndeny contains "x"\n'},
+    ),
     Case("flags-ended", "test -o json -- pod.yaml", FILES),
     Case("flag-unknown", "test --nope pod.yaml", FILES),
     Case("flag-unknown-short", "test -x pod.yaml", FILES),
     Case("flag-without-value", "test pod.yaml -p", FILES),
     Case("flag-bool-wrong", "test --quiet=maybe pod.yaml", FILES),
     Case("flag-space-bool", "test --quiet false pod.yaml", FILES),
-    Case("parse-config", "test -o json pod.yaml", {"pod.yaml": POD, "policy/a.rego": """package main
+    Case(
+        "parse-config",
+        "test -o json pod.yaml",
+        {
+            "pod.yaml": POD,
+            "policy/a.rego": """package main
 import rego.v1
 deny contains {"msg": "a", "v": parse_config("yaml", "a: 1\\nb: [x, 1000000]")}
 deny contains {"msg": "b", "v": parse_config("json", sprintf(`{"k": "%s"}`, [input.kind]))}
 warn contains "broken" if parse_config("json", "{")
 warn contains "unknown" if parse_config("nope", "{")
-"""}),
-    Case("parse-config-file", "test -o json pod.yaml", {"pod.yaml": POD, "policy/sub/x.yaml": "a: 1\n---\nb: 2\n", "policy/sub/y.json": '{"y": 1}', "policy/sub/a.rego": """package main
+""",
+        },
+    ),
+    Case(
+        "parse-config-file",
+        "test -o json pod.yaml",
+        {
+            "pod.yaml": POD,
+            "policy/sub/x.yaml": "a: 1\n---\nb: 2\n",
+            "policy/sub/y.json": '{"y": 1}',
+            "policy/sub/a.rego": """package main
 import rego.v1
 deny contains {"msg": "a", "v": parse_config_file("x.yaml")}
 deny contains {"msg": "b", "v": parse_config_file("../../pod.yaml")}
 deny contains {"msg": "c", "v": parse_combined_config_files(["y.json", "x.yaml"])}
 warn contains "missing" if parse_config_file("nowhere.yaml")
-"""}),
-    Case("dynamic-data", "test -o json pod.yaml", {"pod.yaml": POD, "policy/lib.rego": 'package lib\nt := "found"\n', "policy/a.rego": """package main
+""",
+        },
+    ),
+    Case(
+        "dynamic-data",
+        "test -o json pod.yaml",
+        {
+            "pod.yaml": POD,
+            "policy/lib.rego": 'package lib\nt := "found"\n',
+            "policy/a.rego": """package main
 import rego.v1
 deny contains data[n].t if n := "lib"
-"""}),
-    Case("recursive-data", "test pod.yaml", {"pod.yaml": POD, "policy/a.rego": "package main\nimport rego.v1\ndeny contains x if data[x].deny\n"}),
-    Case("http-cached", "test -o json pod.yaml", {"pod.yaml": POD, "policy/a.rego": 'package main\nimport rego.v1\ndeny contains "x" if http.send({"method": "get", "url": "http://127.0.0.1:1/", "raise_error": false}).status_code == 0\n'}),
-]  # fmt: skip
+""",
+        },
+    ),
+    Case(
+        "recursive-data",
+        "test pod.yaml",
+        {"pod.yaml": POD, "policy/a.rego": "package main\nimport rego.v1\ndeny contains x if data[x].deny\n"},
+    ),
+    Case(
+        "http-cached",
+        "test -o json pod.yaml",
+        {
+            "pod.yaml": POD,
+            "policy/a.rego": 'package main\nimport rego.v1\ndeny contains "x" if http.send({"method": "get", "url": "http://127.0.0.1:1/", "raise_error": false}).status_code == 0\n',
+        },
+    ),
+]
 """Each is run by tests/conftest_compat/test_compat.py."""

@@ -70,9 +70,7 @@ class _Run:
         driver = Fields(
             informationUri=_INFORMATION, name="conftest", rules=list(self._rules.values()), version=CONFTEST_VERSION
         )
-        invocation = Fields(
-            executionSuccessful=True, exitCode=Number(exit_code(results)), exitCodeDescription=said
-        )
+        invocation = Fields(executionSuccessful=True, exitCode=Number(exit_code(results)), exitCodeDescription=said)
         return Fields(tool=Fields(driver=driver), invocations=[invocation], results=self._results)
 
 

@@ -28,9 +28,7 @@ def write(results: Sequence[CheckResult], stream: TextIO, options: Options) -> N
             ("skipped", one.skipped),
             ("failure", one.failures),
         )
-        rows += [
-            (kind, one.file, one.namespace, message.message) for kind, messages in kinds for message in messages
-        ]
+        rows += [(kind, one.file, one.namespace, message.message) for kind, messages in kinds for message in messages]
     if rows:
         stream.write(_table([tuple(_lines(cell) for cell in row) for row in rows]))
 
@@ -43,8 +41,7 @@ def _lines(cell: str) -> list[str]:
 
 def _table(rows: Sequence[Sequence[Sequence[str]]]) -> str:
     widths = [
-        max(len(head), *(width(line) for row in rows for line in row[column]))
-        for column, head in enumerate(HEADER)
+        max(len(head), *(width(line) for row in rows for line in row[column])) for column, head in enumerate(HEADER)
     ]
     lines = [_rule("┌┬┐", widths)]
     centred = []
@@ -64,7 +61,7 @@ def _table(rows: Sequence[Sequence[Sequence[str]]]) -> str:
 
 
 def _rule(corners: str, widths: Sequence[int]) -> str:
-    left, middle, right = corners
+    left, middle, right = tuple(corners)
     return left + middle.join("─" * (wide + 2) for wide in widths) + right
 
 
