@@ -89,13 +89,10 @@ CONFTEST = "conftest"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code; whatever is raised becomes a sentence on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if argv is None and sys.argv[0].rpartition("/")[2] == CONFTEST:
-        from pratiquectl.conftest.link import reorder
-
-        arguments = reorder(arguments)
+    as_conftest = argv is None and sys.argv[0].rpartition("/")[2] == CONFTEST
     try:
         try:
-            code = _run(arguments)
+            code = _run_as_conftest(arguments) if as_conftest else _run(arguments)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -123,6 +120,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"pratique: this is a bug: {type(error).__name__}: {error}; {advice}", file=sys.stderr)
         return EXIT_ERROR
     return code
+
+
+def _run_as_conftest(arguments: list[str]) -> int:
+    from pratiquectl.conftest import link
+
+    code = link.answer(arguments)
+    return _run(link.reorder(arguments)) if code is None else code
 
 
 def _run(arguments: list[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from pratique.errors import PratiqueError
 from pratiquectl.__main__ import Subparsers
 from pratiquectl.conftest.command import EXIT_ERROR, add_help, execute
 from pratiquectl.conftest.errors import ConftestError
@@ -72,7 +73,7 @@ def _run(options: Options) -> int:
     try:
         writer = outputs.writer(options.text("output"))
         results = check_files(options)
-    except ConftestError as error:
+    except PratiqueError as error:
         raise ConftestError(f"running test: {error}") from error
     code = exit_code(results, fail_on_warn=options.on("fail-on-warn"))
     if options.on("quiet") and code == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pratique.errors import PratiqueError
 from pratiquectl.__main__ import Subparsers
 from pratiquectl.conftest.command import add_help, execute, opa_binary
 from pratiquectl.conftest.errors import ConftestError
@@ -80,7 +81,7 @@ def _run(options: Options) -> int:
             trace=options.on("trace"),
             strict_errors=options.on("show-builtin-errors"),
         )
-    except ConftestError as error:
+    except PratiqueError as error:
         raise ConftestError(f"running verification: {error}") from error
     if kind in REPORTS:
         raise ConftestError("report flag is supported with stdout only")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.gojson import decode, dumps, floats
@@ -18,6 +20,10 @@ from pratiquectl.conftest.options import Options
 from pratiquectl.conftest.results import CheckResult
 from pratiquectl.conftest.rules import Namespace, has_wildcard, match_namespaces
 
+if TYPE_CHECKING:
+    from pratiquectl.conftest.engine import Engine, EngineOptions
+    from pratiquectl.conftest.regopy_engine import RegopyEngine
+
 
 def check_files(options: Options) -> list[CheckResult]:
     """What the policies say of the files.
@@ -26,7 +32,7 @@ def check_files(options: Options) -> list[CheckResult]:
         ConftestError: something could not be read, compiled or evaluated.
     """
     from pratiquectl.conftest.command import opa_binary
-    from pratiquectl.conftest.engine import Engine, EngineOptions
+    from pratiquectl.conftest.engine import EngineOptions
 
     files = find_files(options.arguments, options.text("ignore"))
     engine_options = EngineOptions(
@@ -47,9 +53,7 @@ def check_files(options: Options) -> list[CheckResult]:
         configurations = _read(files, options)
         download(options.list("update"), options.list("policy")[0], tls=tls_setting(options), overwrite=True)
     binary = opa_binary(options.text("engine"))
-    if binary is None:
-        raise ConftestError("load: regopy is not wired yet")
-    with Engine(binary, engine_options) as engine:
+    with _engine(binary, engine_options) as engine:
         if options.list("update"):
             engine.start()
         else:
@@ -68,6 +72,16 @@ def check_files(options: Options) -> list[CheckResult]:
         for namespace in namespaces(options, engine.namespaces):
             results += engine.check(configurations, namespace)
         return results
+
+
+def _engine(binary: Path | None, options: EngineOptions) -> Engine | RegopyEngine:
+    if binary is None:
+        from pratiquectl.conftest.regopy_engine import RegopyEngine
+
+        return RegopyEngine(options)
+    from pratiquectl.conftest.engine import Engine
+
+    return Engine(binary, options)
 
 
 def _read(files: Sequence[str], options: Options) -> list[Configuration]:

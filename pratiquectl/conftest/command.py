@@ -69,7 +69,7 @@ def opa_binary(setting: str = "auto") -> Path | None:
         ConfigError: the engine that was asked for cannot be used.
     """
     from evaluators.opa_binary import PINNED_OPA_VERSION, config_error, find_opa
-    from pratiquectl.options import tools_cache
+    from pratiquectl.places import tools_cache
 
     if setting not in ("auto", "opa", "regopy"):
         raise config_error("--engine", f"{setting!r} is none of auto, opa, regopy")

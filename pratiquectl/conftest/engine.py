@@ -166,7 +166,7 @@ class Engine:
                 except ConftestError as error:
                     raise ConftestError(f"{self._stage}query rule: {error}") from error
             queries.append((rule, exceptions, results))
-        _count(check, namespace, queries)
+        count_results(check, namespace, queries)
 
     # The exact way
 
@@ -196,7 +196,7 @@ class Engine:
                 raise ConftestError(f"{self._stage}query rule: {error}") from error
             check.queries += [exceptions, results]
             queries.append((rule, len(exceptions.results), results.results))
-        _count(check, namespace, queries)
+        count_results(check, namespace, queries)
 
     def trace(self, query: str) -> list[str]:
         """How a query without an input is evaluated, line for line."""
@@ -286,7 +286,9 @@ class Engine:
         return answer
 
 
-def _count(check: CheckResult, namespace: Namespace, queries: Iterable[tuple[str, int, Sequence[Result]]]) -> None:
+def count_results(
+    check: CheckResult, namespace: Namespace, queries: Iterable[tuple[str, int, Sequence[Result]]]
+) -> None:
     """Adds the results of the queries to `check`. Fewer than there are rules means that the others passed."""
     successes = counted = 0
     for rule, exceptions, results in queries:

@@ -142,7 +142,7 @@ class Registry:
             document = json.loads(answer.body)
         except ValueError as error:
             raise ConftestError(f"the manifest is not JSON: {error}") from error
-        if not isinstance(document, dict) or not isinstance(document.get("layers") or [], list):
+        if not isinstance(document, dict) or not isinstance(document.get("layers", []), list | None):
             raise ConftestError("the manifest is not that of an artifact with layers")
         return document
 

@@ -78,6 +78,8 @@ def comparable(text: str, *, seed: str = "") -> Any:
     """The output without the order of files, which is by chance with conftest, and without where it ran."""
     text = text.replace(seed, "HERE") if seed else text
     text = re.sub(r"go\d+\.\d+(\.\d+)?", "GO", text)
+    text = re.sub(r"\([0-9.]+[a-zµ]+\)$", "(TIME)", text, flags=re.MULTILINE)
+    text = re.sub(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d", "WHEN", text, flags=re.MULTILINE)
     if text.startswith("{") and '"$schema"' in text:
         return _sarif(json.loads(text))
     lines = [re.sub(r"^((?:not )?ok) \d+", r"\1 N", line) for line in text.split("\n")]
@@ -117,4 +119,11 @@ def same(case: Case, folder: Path) -> tuple[Outcome, Outcome]:
     if ours.stdout != theirs.stdout:
         assert comparable(ours.stdout, seed=str(ours_at)) == comparable(theirs.stdout, seed=str(theirs_at)), ours.stderr
     assert stderr_class(ours.stderr) == stderr_class(theirs.stderr), f"{ours.stderr}\n{theirs.stderr}"
+    if theirs.code == 0:
+        assert tree(ours_at) == tree(theirs_at)
     return theirs, ours
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below the folder, with its content."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

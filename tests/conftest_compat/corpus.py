@@ -653,4 +653,162 @@ deny contains data[n].t if n := "lib"
         },
     ),
 ]
+
+TESTS = """package main
+
+import rego.v1
+
+test_passes if "nobody owns it" in deny with input as {"kind": "Pod"}
+
+test_fails if {
+	expected := 2
+	trace("noted")
+	count(warn) == expected with input as {"kind": "Service"}
+}
+
+test_undefined if input.nothing.at.all
+
+todo_test_later if false
+
+test_prints if {
+	print("seen", 1)
+	true
+}
+
+test_cases[name] if {
+	some name, kind in {"pod": "Pod", "service": "Service"}
+	count(deny) > 0 with input as {"kind": kind}
+}
+"""
+VERIFIED = {**FILES, "policy/main_test.rego": TESTS, "policy/gpu.rego": GPU}
+PASSING = {"policy/gpu.rego": GPU}
+BROKEN_TEST = """package main
+
+import rego.v1
+
+h := 1 if input.x
+h := 2 if input.x
+test_conflict if h with input as {"x": 1}
+test_divides if 1 / input.zero == 1 with input as {"zero": 0}
+"""
+PARSED = {
+    "a.yaml": "kind: Pod\nn: [1000000, 1.5, 1e3]\nt: <a&b>\nnothing: {}\nlist: []\n---\nb: 1\n",
+    "b.json": '{"z": 1, "a": {"y": 1e30, "x": 1e-9}}',
+    "c.yaml": "text\n",
+}
+UNFORMATTED = 'package main\n\nimport rego.v1\ndeny contains  msg if {\n  msg:="x" }\n'
+FORMATTED = 'package main\n\nimport rego.v1\n\ndeny contains "x"\n'
+ANNOTATED = """# METADATA
+# title: The package
+# description: It judges.
+# related_resources:
+# - https://example.com/a
+# - ref: https://example.com/b
+#   description: B
+package main.sub
+
+import rego.v1
+
+# METADATA
+# title: A rule
+deny contains "x"
+
+# METADATA
+# description: Without a title
+warn contains "x"
+"""
+
+CASES += [
+    *(Case(f"verify-{output}", f"verify -o {output}", VERIFIED) for output in FORMATS),
+    Case("verify-passes", "verify", PASSING),
+    Case("verify-quiet", "verify --quiet", PASSING),
+    Case("verify-quiet-fails", "verify --quiet --no-color", VERIFIED),
+    Case("verify-no-tests", "verify", {"policy/main.rego": MAIN}),
+    Case("verify-no-tests-json", "verify -o json", {"policy/main.rego": MAIN}),
+    Case("verify-namespace", "verify -n gpu.* -o json", VERIFIED),
+    Case("verify-namespace-none", "verify -n nowhere -o json", VERIFIED),
+    Case("verify-report-fails", "verify --report fails", VERIFIED),
+    Case("verify-report-notes", "verify --report notes", VERIFIED),
+    Case("verify-report-full", "verify --report full", PASSING),
+    Case("verify-report-passes", "verify --report fails", PASSING),
+    Case("verify-report-unknown", "verify --report nope -o json", PASSING),
+    Case("verify-report-json", "verify --report full -o json", PASSING),
+    Case("verify-var-values", "verify --var-values", VERIFIED),
+    Case("verify-report-var-values", "verify --report notes --var-values", VERIFIED),
+    Case("verify-trace", "verify --trace --no-color", PASSING),
+    Case("verify-trace-json", "verify --trace -o json", PASSING),
+    Case("verify-error", "verify", {**FILES, "policy/broken_test.rego": BROKEN_TEST}),
+    Case("verify-policy-missing", "verify -p nowhere", FILES),
+    Case("verify-does-not-compile", "verify", {"policy/a.rego": "package a\ntest_x if nope(1)\n"}),
+    Case("verify-strict", "verify --strict", {"policy/a.rego": "package a\nimport data.unused\ntest_x if true\n"}),
+    Case("verify-v0", "verify --rego-version v0 -o json", {"policy/a.rego": "package a\ntest_x { true }\n"}),
+    Case(
+        "verify-data",
+        "verify -d data -o json",
+        {"policy/a.rego": "package a\ntest_x if data.x.y == 1\n", "data/x/a.yaml": "y: 1"},
+    ),
+    Case(
+        "verify-parse-config",
+        "verify -o json",
+        {
+            "policy/a.rego": """package a
+test_text if parse_config("yaml", "a: 1").a == 1
+test_file if parse_config_file("x.yaml").b == 2
+test_broken if parse_config("json", "{")
+""",
+            "policy/x.yaml": "b: 2",
+        },
+    ),
+    Case(
+        "verify-config-file", "verify", {"other/gpu.rego": GPU, "conftest.toml": 'policy = "other"\noutput = "json"\n'}
+    ),
+    Case("parse-one", "parse b.json", PARSED),
+    Case("parse-documents", "parse a.yaml", PARSED),
+    Case("parse-text", "parse c.yaml", PARSED),
+    Case("parse-several", "parse a.yaml b.json", PARSED),
+    Case("parse-combined", "parse --combine b.json a.yaml", PARSED),
+    Case("parse-stdin", "parse -", PARSED, stdin="a: 1\n"),
+    Case("parse-stdin-json", "parse --parser json -", PARSED, stdin='{"a": 1}'),
+    Case("parse-none", "parse", PARSED),
+    Case("parse-missing", "parse nowhere.yaml", PARSED),
+    Case("parse-unknown", "parse a.unknown", {"a.unknown": "x"}),
+    Case("parse-unknown-parser", "parse --parser nope a.yaml", PARSED),
+    Case("parse-broken", "parse a.json", {"a.json": "{"}),
+    Case("parse-variable", "parse a.unknown", {"a.unknown": "a: 1"}, environment={"CONFTEST_PARSER": "yaml"}),
+    Case("fmt", "fmt policy", {"policy/a.rego": UNFORMATTED, "policy/b.rego": FORMATTED}),
+    Case("fmt-check-fails", "fmt --check policy", {"policy/a.rego": UNFORMATTED}),
+    Case("fmt-check-passes", "fmt --check policy", {"policy/a.rego": FORMATTED}),
+    Case("fmt-none", "fmt empty", {"empty/a.txt": ""}),
+    Case("fmt-missing", "fmt nowhere", {}),
+    Case("fmt-broken", "fmt policy", {"policy/a.rego": "package main\nx if {"}),
+    Case("fmt-v0", "fmt --rego-version v0 policy", {"policy/a.rego": "package main\ndeny[msg] { msg:= 1 }\n"}),
+    Case("fmt-version-unknown", "fmt --rego-version v9 policy", {"policy/a.rego": FORMATTED}),
+    Case("doc", "doc policy", {"policy/a.rego": ANNOTATED}),
+    Case(
+        "doc-out",
+        "doc -o out policy",
+        {"policy/a.rego": ANNOTATED, "out/x": "", "policy/sub/b.rego": ANNOTATED.replace("main.sub", "main.sub.b")},
+    ),
+    Case("doc-none", "doc policy", FILES),
+    Case("doc-file", "doc policy/main.rego", FILES),
+    Case("doc-missing", "doc nowhere", FILES),
+    Case("doc-no-argument", "doc", FILES),
+    Case(
+        "reformat",
+        "reformat -o table r.json",
+        {
+            "r.json": '[{"filename": "a", "namespace": "n", "successes": 2, "failures": [{"msg": "x", "loc": {"file": "f", "line": 3}, "metadata": {"q": 1.50}}], "skipped": [{"msg": "s"}]}]'
+        },
+    ),
+    Case(
+        "reformat-json",
+        "reformat -o json r.json",
+        {
+            "r.json": '[{"filename": "a", "namespace": "n", "successes": 2, "failures": [{"msg": "x", "loc": {"file": "f", "line": 3}, "metadata": {"q": 150}}]}]'
+        },
+    ),
+    Case("reformat-stdin", "reformat -o github", {}, stdin='[{"filename": "a", "successes": 2}]'),
+    Case("reformat-broken", "reformat r.json", {"r.json": "{"}),
+    Case("reformat-missing", "reformat nowhere.json", {}),
+]
 """Each is run by tests/conftest_compat/test_compat.py."""
