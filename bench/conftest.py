@@ -39,7 +39,7 @@ import rego.v1
 {severity}_check{number} contains msg if {{
 	some container in input.spec.containers
 	to_number(container.resources.limits["nvidia.com/gpu"]) > {number}
-	msg := sprintf("%s: container %s asks for more than %d accelerators", [input.metadata.name, container.name, {number}])
+	msg := sprintf("%s: container %s asks for more than %d", [input.metadata.name, container.name, {number}])
 }}
 """
 _POD = """apiVersion: v1
@@ -165,7 +165,7 @@ def table_of(measured: Sequence[Measured], rounds: int) -> str:
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     load = os.getloadavg()[0]
     lines = [
-        f"{day}: {os.cpu_count()} cores, load {load:.1f}; medians of {rounds} runs (lowest to highest), {CHECKS} checks.",
+        f"{day}: {os.cpu_count()} cores, load {load:.1f}; {CHECKS} checks; medians of {rounds} runs (lowest, highest).",
         "",
         "| command | conftest, s | Pratique, s | Pratique / conftest |",
         "|---|---|---|---|",

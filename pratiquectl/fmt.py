@@ -27,7 +27,7 @@ def add_parser(subparsers: Subparsers) -> None:
         usage="pratique fmt PATH [PATH ...] [flags]",
         help="format Rego files",
         description="Format the Rego files at the paths with OPA's formatter.",
-        example="pratique fmt --check policies/gpu",
+        example="pratique fmt --check examples/conftest",
     )
 
 

@@ -32,7 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
         usage="pratique push REPOSITORY [flags]",
         help="push conftest policies to an OCI registry",
         description="Push the policies and data of a folder to an OCI registry, with Docker's credentials for it.",
-        example="pratique push 127.0.0.1:5000/policies:v1 --policy policies/gpu",
+        example="pratique push 127.0.0.1:5000/policies:v1 --policy examples/conftest",
     )
 
 

@@ -52,7 +52,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="run conftest policies on configuration files",
         description="Ask the rules deny, violation and warn of Rego policies about files, with conftest's "
         "flags, output and exit codes: 0 passed, 1 failed or could not be done. PATH is a file, a folder, or -.",
-        example="pratique test --policy policies/gpu/limit --namespace policies.gpu.limit examples/llm-server.yaml",
+        example="pratique test --policy examples/conftest examples/llm-server.yaml",
     )
 
 

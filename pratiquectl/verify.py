@@ -40,7 +40,7 @@ def add_parser(subparsers: Subparsers) -> None:
         usage="pratique verify [flags]",
         help="run the tests of conftest policies",
         description="Run the tests (test_...) of Rego policies with conftest's flags, output and exit codes.",
-        example="pratique verify --policy policies/gpu/limit --policy policies/lib",
+        example="pratique verify --policy examples/conftest",
     )
 
 

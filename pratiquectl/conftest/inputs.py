@@ -20,7 +20,7 @@ _TOML_EXTENSIONS = (".toml",)
 
 _RISKY_YAML = re.compile(
     # Numbers that conftest would write in another way, or that YAML 1.2 reads in another way
-    rb"(?<![\w.])(?:[-+]?(?:[0-9][0-9_]{6,}(?![A-Za-z0-9_])|0[xXoObB0-9_]|[0-9]+_|[0-9]*\.[0-9]*(?:[0-9]{7}|0000)"
+    rb"(?<![\w.\-])(?:[-+]?(?:[0-9][0-9_]{6,}(?![A-Za-z0-9_])|0[xXoObB]|0[0-9_]+(?![A-Za-z0-9_])|[0-9]+_|[0-9]*\.[0-9]*(?:[0-9]{7}|0000)"
     rb"|\.[0-9iInN]|[0-9]+\.(?![0-9])|[0-9]*\.?[0-9]*[eE][-+]?[0-9]+(?!\w))|\+[0-9])"
     # Words that are true or false in YAML 1.1 only
     rb"|(?:^|[\s\[{,:?-])(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF)[ \t]*(?:[,:\]}#]|$)"

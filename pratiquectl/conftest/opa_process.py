@@ -31,7 +31,7 @@ CONNECTIONS = 2
 """Requests in the making at a time: one for each of two cores is what was measured to be fastest."""
 MAX_HEAD_BYTES = 64 * 1024
 KEPT_ERRORS_BYTES = 64 * 1024
-"""What is kept of OPA's standard error for a message."""
+"""What is kept of what OPA writes, for a message."""
 
 _PDEATHSIG = 1
 """prctl's PR_SET_PDEATHSIG: OPA ends when we do, however that happens."""
@@ -127,12 +127,12 @@ class OpaProcess:
             ],
             env=child_environment(os.environ),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,  # where it says why it does not start; its log goes to the other
+            stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us
             preexec_fn=die_with_parent(),
         )
-        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
 
     def end(self) -> None:
@@ -143,8 +143,8 @@ class OpaProcess:
         self._process.wait()
         self._reader.join()
 
-    def _read_errors(self) -> None:
-        stream = self._process.stderr
+    def _read_output(self) -> None:
+        stream = self._process.stdout
         assert stream is not None, "it was started with a pipe"  # noqa: S101 - for the type checker
         kept = 0
         for line in stream:
@@ -178,7 +178,7 @@ class OpaProcess:
                 time.sleep(0.002)
 
     def said(self) -> str:
-        """What it wrote on its standard error."""
+        """What it wrote."""
         with self._news:
             return b"".join(self._lines).decode(errors="replace")
 
