@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from pratique.errors import PratiqueError
@@ -73,7 +74,11 @@ def _run(options: Options) -> int:
             timeout=seconds(options.text("timeout")),
         )
         if kind in REPORTS and options.text("output") == "stdout":
-            return report(binary, policies, kind, var_values=options.on("var-values"))
+            text, code = report(
+                binary, policies, kind, namespaces=options.list("namespace"), var_values=options.on("var-values")
+            )
+            sys.stdout.write("" if options.on("quiet") and code == 0 else text)
+            return code
         results = run_tests(
             binary,
             policies,

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote as url_quote
 
 from pratiquectl.conftest.errors import ConftestError
-from pratiquectl.conftest.gojson import dumps, quote
+from pratiquectl.conftest.gojson import decode, dumps, quote
 from pratiquectl.conftest.inputs import Configuration, Document, without_yaml
 from pratiquectl.conftest.opa_process import Answer, LoadFailed, OpaProcess, Request
 from pratiquectl.conftest.results import CheckResult, QueryResult, Result, result_of
@@ -204,6 +204,12 @@ class Engine:
         explanation = answer.json().get("explanation") if answer.status == 200 else ()
         return [line for line in map(_without_place, explanation or ()) if line]
 
+    def builtin_error(self, query: str) -> str:
+        """The error of a built-in that a query without an input meets, or nothing."""
+        path = "/".join(url_quote(each, safe="") for each in _segments(query)[1:])
+        answer = self._ask(Request("POST", f"/v1/data/{path}?strict-builtin-errors=true", b"{}"))
+        return "" if answer.status == 200 else _error_text(answer).removeprefix("evaluating policy: ")
+
     def _query(self, query: str, document: Document) -> QueryResult:
         target = "/v1/query?explain=debug&pretty=true" if self._options.trace else "/v1/query"
         body = b'{"query": ' + quote(query).encode() + b', "input": ' + document.body + b"}"
@@ -324,6 +330,12 @@ def _error_text(answer: Answer) -> str:
     if str(said.get("code")) == "invalid_parameter":
         return f"evaluating policy: {len(texts)} error{'s' * (len(texts) > 1)} occurred: " + "\n".join(texts)
     return f"evaluating policy: {texts[0]}"
+
+
+def _segments(reference: str) -> list[str]:
+    """`data.a["b"]` as its parts."""
+    found = re.findall(r'([A-Za-z_][A-Za-z0-9_]*)|\["((?:[^"\\\\]|\\\\.)*)"\]', reference)
+    return [name or str(decode(f'"{quoted}"')) for name, quoted in found]
 
 
 def _without_place(line: str) -> str:

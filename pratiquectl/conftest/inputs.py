@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -73,8 +74,9 @@ def find_files(arguments: Iterable[str], ignore: str) -> list[str]:
             try:
                 _walk(argument, pattern, set(), files)
             except OSError as error:
+                doing = "lstat" if error.errno in (errno.ENOENT, errno.ELOOP) else "walk path: open"
                 raise ConftestError(
-                    f"parse files: get files from directory: walk path: open {error.filename}: {_reason(error)}"
+                    f"parse files: get files from directory: {doing} {error.filename}: {_reason(error)}"
                 ) from error
         elif pattern is None or not pattern.search(argument):
             files.append(argument)

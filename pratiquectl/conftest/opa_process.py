@@ -30,6 +30,8 @@ WINDOW_REQUESTS = 16
 CONNECTIONS = 2
 """Requests in the making at a time: one for each of two cores is what was measured to be fastest."""
 MAX_HEAD_BYTES = 64 * 1024
+MAX_PARENT_BYTES = 80
+"""Of the folder that the private one is made in: the address of a socket holds 108 bytes at most."""
 KEPT_ERRORS_BYTES = 64 * 1024
 """What is kept of what OPA writes, for a message."""
 
@@ -76,7 +78,10 @@ class Request:
 @contextlib.contextmanager
 def private_directory() -> Iterator[Path]:
     """A folder of our own for the length of the block."""
-    path = Path(tempfile.mkdtemp(prefix="pratique-"))
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) > MAX_PARENT_BYTES:
+        parent = "/tmp"  # noqa: S108 - mkdtemp makes a name that nobody can guess or take
+    path = Path(tempfile.mkdtemp(prefix="pratique-", dir=parent))
     try:
         yield path
     finally:

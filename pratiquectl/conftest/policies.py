@@ -47,7 +47,7 @@ def read_modules(paths: Sequence[str]) -> list[Module]:
     """
     found: dict[str, Module] = {}
     for root in paths:
-        for path, _ in _files(root, (".rego",)):
+        for path, _ in _files(root, (".rego",), stage="loading policies: load"):
             name = clean(path)
             if name not in found:
                 found[name] = Module(name, _read(path))
@@ -67,7 +67,10 @@ def find_data(paths: Sequence[str]) -> list[DataFile]:
         prefixed = None if os.path.exists(given) else _PREFIX.fullmatch(given)
         prefix = tuple(prefixed["prefix"].split(".")) if prefixed else ()
         root = prefixed["path"] if prefixed else given
-        files += [DataFile(path, (*prefix, *segments)) for path, segments in _files(root, _DATA_EXTENSIONS)]
+        files += [
+            DataFile(path, (*prefix, *segments))
+            for path, segments in _files(root, _DATA_EXTENSIONS, stage="load documents")
+        ]
     return files
 
 
@@ -79,7 +82,7 @@ def link_data(files: Iterable[DataFile], folder: Path) -> None:
         (place / f"{number}{os.path.splitext(file.path)[1]}").symlink_to(os.path.abspath(file.path))
 
 
-def _files(root: str, extensions: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+def _files(root: str, extensions: tuple[str, ...], *, stage: str) -> list[tuple[str, tuple[str, ...]]]:
     """The files at or below `root`, each with the folders between; one that is named itself needs an extension too."""
     found: list[tuple[str, tuple[str, ...]]] = []
     try:
@@ -87,7 +90,7 @@ def _files(root: str, extensions: tuple[str, ...]) -> list[tuple[str, tuple[str,
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         where = f"stat {error.filename}: {reason}" if error.filename else reason
-        raise ConftestError(f"load: loading policies: load: 1 error occurred during loading: {where}") from error
+        raise ConftestError(f"load: {stage}: 1 error occurred during loading: {where}") from error
     return found
 
 

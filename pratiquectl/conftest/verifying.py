@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,17 +41,22 @@ def run_tests(
             raise ConftestError(workspace.refusal(done.stderr or done.stdout))
         found = decode(done.stdout) or []
         if namespaces:
-            available = [namespace_of(module) for module in workspace.modules]
-            allowed = {f"data.{name}" for name in match_namespaces(available, namespaces)}
+            allowed = _allowed(workspace, namespaces)
             found = [each for each in found if each["package"] in allowed]
     found.sort(key=lambda each: (each["location"]["file"], int(each["location"]["row"])))
     for each in found:
         if each.get("error"):
             raise ConftestError(f"run test: {_error(each['error'])}")
     results = [_result(each) for each in found]
-    if trace and results:
-        _add_traces(binary, options, found, results)
+    if results and (trace or strict_errors):
+        _ask_again(binary, options, found, results, trace=trace, strict_errors=strict_errors)
     return results
+
+
+def _allowed(workspace: Workspace, patterns: Sequence[str]) -> set[str]:
+    """The packages that a pattern matches."""
+    available = [namespace_of(module) for module in workspace.modules]
+    return {f"data.{name}" for name in match_namespaces(available, patterns)}
 
 
 def namespace_of(module: Module) -> str:
@@ -85,32 +89,53 @@ def _result(test: dict[str, Any]) -> CheckResult:
     return check
 
 
-def _add_traces(binary: Path, options: PolicyOptions, tests: Sequence[Any], results: Sequence[CheckResult]) -> None:
+def _ask_again(
+    binary: Path,
+    options: PolicyOptions,
+    tests: Sequence[Any],
+    results: Sequence[CheckResult],
+    *,
+    trace: bool,
+    strict_errors: bool,
+) -> None:
+    """What `opa test` does not say: how each test was evaluated, and whether a built-in failed in it.
+
+    Raises:
+        ConftestError: one did, with `strict_errors`.
+    """
     from pratiquectl.conftest.engine import Engine, EngineOptions
 
-    with Engine(
-        binary, EngineOptions(policies=options.policies, data=options.data, rego_version=options.rego_version)
-    ) as engine:
+    loaded = EngineOptions(policies=options.policies, data=options.data, rego_version=options.rego_version)
+    with Engine(binary, loaded) as engine:
         engine.start()
         engine.ready()
         for test, result in zip(tests, results, strict=True):
-            if not test.get("skip"):
-                result.queries[0].traces = engine.trace(f"{test['package']}.{test['name']}")
+            if test.get("skip"):
+                continue
+            query = f"{test['package']}.{test['name']}"
+            if strict_errors and (error := engine.builtin_error(query)):
+                raise ConftestError(f"run test: {error}")
+            if trace:
+                result.queries[0].traces = engine.trace(query)
 
 
-def report(binary: Path, options: PolicyOptions, kind: str, *, var_values: bool) -> int:
-    """Prints OPA's own report of the tests, with the traces of `kind`; 1 if one failed.
+def report(
+    binary: Path, options: PolicyOptions, kind: str, *, namespaces: Sequence[str], var_values: bool
+) -> tuple[str, int]:
+    """OPA's own report of the tests, with the traces of `kind`; and 1 if one failed.
 
     Raises:
         ConftestError: the policies do not compile.
     """
     with Workspace(binary, options) as workspace:
         flags = ["--verbose", "--var-values", "--explain", kind, "--timeout", f"{options.timeout:g}s"]
+        if namespaces:
+            names = [re.escape(name) for name in _allowed(workspace, namespaces)]
+            flags += ["--run", f"^(?:{'|'.join(names)})\\.[^.]*$" if names else "^$"]
         done = workspace.run("test", *flags, *workspace.version_flags, *workspace.paths, seconds=RUN_SECONDS)
         if done.returncode not in (0, _FAILED):
             raise ConftestError(workspace.refusal(done.stderr or done.stdout))
-    sys.stdout.write(done.stdout if var_values else without_values(done.stdout))
-    return int(done.returncode == _FAILED)
+    return done.stdout if var_values else without_values(done.stdout), int(done.returncode == _FAILED)
 
 
 def without_values(text: str) -> str:

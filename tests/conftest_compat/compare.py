@@ -112,7 +112,7 @@ def stderr_class(text: str) -> Any:
     if not text.startswith("Error: "):
         return "usage" if "Usage:" in text or "usage:" in text else "trace"
     first = text.splitlines()[0]
-    found = re.match(r"Error: (?:[a-z][a-z ]*: )*", first)
+    found = re.match(r"Error: (?:[a-z][a-z -]*: )*", first)
     stages = found[0] if found else first
     for detail in _DETAILS:
         if detail in stages:

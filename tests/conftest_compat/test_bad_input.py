@@ -81,6 +81,7 @@ def test_no_opa_outlives_us(folder: Path, number: signal.Signals, tmp_path: Path
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(temporary)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored, where tests run in the background
     )
     until = time.monotonic() + 20
     while not opa_processes(f"unix://{temporary}") and time.monotonic() < until:
@@ -128,8 +129,8 @@ def test_deep_nesting_is_refused_or_judged_but_never_a_traceback(folder: Path) -
     write(folder, {"deep.json": "[" * 100_000 + "]" * 100_000, "deep.yaml": "a: " + "{a: " * 5000 + "}" * 5000})
     for name in ("deep.json", "deep.yaml"):
         done = run(folder, f"test {name}")
-        assert done.code == 1
-        assert done.stderr.startswith("Error: running test: ")
+        assert done.code in (0, 1)
+        assert done.stderr == "" or done.stderr.startswith("Error: running test: ")
 
 
 def test_packages_that_conflict(tmp_path: Path) -> None:
