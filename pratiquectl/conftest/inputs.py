@@ -21,10 +21,12 @@ _TOML_EXTENSIONS = (".toml",)
 
 _RISKY_YAML = re.compile(
     # Numbers that conftest would write in another way, or that YAML 1.2 reads in another way
-    rb"(?<![\w.\-])(?:[-+]?(?:[0-9][0-9_]{6,}(?![A-Za-z0-9_])|0[xXoObB]|0[0-9_]+(?![A-Za-z0-9_])|[0-9]+_|[0-9]*\.[0-9]*(?:[0-9]{7}|0000)"
-    rb"|\.[0-9iInN]|[0-9]+\.(?![0-9])|[0-9]*\.?[0-9]*[eE][-+]?[0-9]+(?!\w))|\+[0-9])"
+    rb"(?<![\w.\-])(?:[-+]?(?:[0-9][0-9_]{6,}(?![A-Za-z0-9_])|0[xXoObB]|0[0-9_]+(?![A-Za-z0-9_])|[0-9]+_"
+    rb"|[0-9]*\.[0-9]*(?:[0-9]{7}|0000)|\.[0-9iInN]|[0-9]+\.(?![0-9])|[0-9]*\.?[0-9]*[eE][-+]?[0-9]+(?!\w))|\+[0-9])"
     # Words that are true or false in YAML 1.1 only
-    rb"|(?:^|[\s\[{,:?-])(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF)[ \t]*(?:[,:\]}#]|$)"
+    rb"|(?:^|[\s\[{,:?-])(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF)[ \t]*(?:[,:\]}#\r]|$)"
+    # Keys that are nothing
+    rb"|(?:^|[\s{,?])(?:~|[nN]ull|NULL)[ \t]*:(?:\s|$)"
     # Documents in documents, merged mappings, tags, tabs, and what is not plain text
     rb"|^(?:---|\.\.\.|%)|<<|(?:^|[\s\[{,:-])!|\t|\r(?!\n)|[^\n\r\x20-\x7e\x80-\xff]"
     rb"|\xc2[\x80-\x9f]|\xef\xbb\xbf|\xe2\x80[\xa8\xa9]",

@@ -34,7 +34,7 @@ warn_team contains "vision" if input.metadata.labels.team == "vision"
 def test_regopy_says_what_opa_says(tmp_path: Path, output: str) -> None:
     files = {
         "policy/a.rego": PORTABLE,
-        "policy/x.rego": EXCEPTIONS,
+        "policy/x.rego": EXCEPTIONS.replace('rules := [""]', 'rules := ["team"]'),
         "both.yaml": BOTH + "---\nspec: {n: 1.5}\n---\n3\n",
     }
     write(tmp_path, files)
@@ -44,6 +44,7 @@ def test_regopy_says_what_opa_says(tmp_path: Path, output: str) -> None:
     )
     assert by_regopy == by_opa
     assert by_opa.code == 1
+    assert "exception" in by_opa.stdout
 
 
 @pytest.mark.slow
@@ -90,6 +91,7 @@ RISKY = (
     "a: 1000000\n", "a: 1e3\n", "a: yes\n", "on: push\n", "a: [y]\n", "a: 0x10\n", "a: 010\n", "a: 1_0\n", "a: .5\n",
     "a: +1\n", "a: 1.\n", "a: 0.00001\n", "a: !!str 1\n", "<<: {a: 1}\n", "a:\t1\n", "a: 1\n--- \nb: 2\n", "- a\n",
     "%YAML 1.1\n---\na: 1\n", "a: \x00\n", "", "# nothing\n", "{a: 1}\n", "a: 1234567.5\n", "a: .inf\n", "a: é\u2028\n",
+    "a: yes\r\nb: 1\r\n", "null: 1\n", "~: 1\n", "a: {Null : 1}\n", "a: [1, off]\n",
 )  # fmt: skip
 
 
