@@ -18,7 +18,7 @@ from typing import Any
 
 from pratiquectl.conftest.engine import EngineOptions, count_results
 from pratiquectl.conftest.errors import ConftestError
-from pratiquectl.conftest.gojson import go_float
+from pratiquectl.conftest.gojson import decode, go_float
 from pratiquectl.conftest.inputs import Configuration, without_yaml
 from pratiquectl.conftest.policies import Module, read_modules
 from pratiquectl.conftest.results import CheckResult, Result, result_of
@@ -160,16 +160,23 @@ class RegopyEngine:
         value = json.loads(body)
         _refuse_numbers(value, check.file)
         frame = json.dumps({"policies": [namespace.name], "input": _whole(value)}, ensure_ascii=False).encode()
-        answers = json.loads(self._ask(frame, seconds=self._options.timeout))["results"][namespace.name]
+        answers = decode(self._ask(frame, seconds=self._options.timeout))["results"][namespace.name]
         queries = []
         for rule in namespace.rules:
             wanted = exception_name(rule)
             exceptions = sum(name == wanted for names in answers.get("", ()) for name in names)
             query = rule_query(namespace.name, rule)
-            found = [result for each in answers[rule] if (result := result_of(each, query)) is not None]
-            found.sort(key=lambda result: result.message)
+            answered = sorted(answers[rule], key=_order)
+            found = [result for each in answered if (result := result_of(each, query)) is not None]
             queries.append((rule, exceptions, found or [Result()]))
         count_results(check, namespace, queries)
+
+
+def _order(value: Any) -> tuple[bool, list[str], str]:
+    """OPA's order of a set, which regopy does not keep: texts, then objects by their keys and values."""
+    if isinstance(value, dict):
+        return True, sorted(value), json.dumps([value[key] for key in sorted(value)], ensure_ascii=False)
+    return False, [], value if isinstance(value, str) else json.dumps(value)
 
 
 def _check(modules: Sequence[Module]) -> None:

@@ -78,8 +78,13 @@ class Workspace:
     @property
     def paths(self) -> list[str]:
         """Everything to load, as arguments of OPA."""
-        paths = [*(module.path for module in self.modules), *self._generated]
+        paths = [*self._module_paths, *self._generated]
         return [*paths, str(self.directory / "d")] if self.data_files else paths
+
+    @property
+    def _module_paths(self) -> list[str]:
+        """A name with a colon gets a prefix, or OPA would take what is before the colon for one."""
+        return [f"m:{module.path}" if ":" in module.path else module.path for module in self.modules]
 
     def run(self, *arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
         """A command of OPA, to its end.
@@ -116,7 +121,7 @@ class Workspace:
                 message = f"load capabilities: open {self._options.capabilities}: no such file or directory"
                 raise ConftestError(message)
             flags += ["--capabilities", self._options.capabilities]
-        paths = [*(module.path for module in self.modules), *self._stubs]
+        paths = [*self._module_paths, *self._stubs]
         done = self.run("check", *flags, *self.version_flags, *paths, seconds=self._options.timeout)
         if done.returncode:
             raise ConftestError(self.refusal(done.stderr or done.stdout))

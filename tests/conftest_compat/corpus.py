@@ -409,6 +409,12 @@ deny contains t if some t in input.t
             "b/d.yaml": "z: [",
         },
     ),
+    Case("policy-with-colon", "test -p in -o json pod.yaml", {"pod.yaml": POD, "in/a:b.rego": MAIN}),
+    Case(
+        "policy-with-colon-broken",
+        "test -p in --strict pod.yaml",
+        {"pod.yaml": POD, "in/a b:c.rego": "package main\nimport data.x\n"},
+    ),
     Case("policy-twice", "test -p policy -p policy/main.rego -o json pod.yaml", FILES),
     Case("policy-dot-slash", "test -p ./policy/ -o json ./pod.yaml", FILES),
     Case(

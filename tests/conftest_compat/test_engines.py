@@ -26,6 +26,8 @@ deny contains msg if {
 deny contains {"msg": "nobody", "n": input.spec.n} if not input.metadata.labels.owner
 
 warn_team contains "vision" if input.metadata.labels.team == "vision"
+
+warn contains {"msg": "there", "_loc": {"file": "x.yaml", "line": 7}, "n": 1.5} if input.kind == "Pod"
 """
 
 
