@@ -48,6 +48,8 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> None:
 def run(
     command: Sequence[str | Path], folder: Path, *, stdin: str | bytes = "", environment: Mapping[str, str] = {}
 ) -> Outcome:
+    measuring = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    own = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(
         command,
         cwd=folder,
@@ -55,7 +57,7 @@ def run(
         capture_output=True,
         timeout=SECONDS,
         check=False,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(REPOSITORY), **environment},
+        env={**own, **measuring, **environment},
     )
     return Outcome(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
