@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -15,12 +16,12 @@ class ParseError(Exception):
     """The file is not what the parser reads."""
 
 
-def parse(content: bytes, *, parser: str, path: str) -> list[Any]:
+def parse(content: bytes, *, parser: str, path: str, proto_file_dirs: Sequence[str] = ()) -> list[Any]:
     try:
         if parser == "json":
             return [json.loads(content.removeprefix(b"\xef\xbb\xbf"))]
         line_break = b"\r\n" if b"\r\n" in content else b"\n"
-        return [yaml.load(part, yaml.CSafeLoader) for part in content.split(line_break + b"---" + line_break)]  # noqa: S506 - it is the safe loader
+        return [yaml.load(part, yaml.CSafeLoader) for part in content.split(line_break + b"---" + line_break)]
     except (ValueError, yaml.YAMLError) as error:
         raise ParseError(f"unmarshal {parser}: {error}") from error
 
