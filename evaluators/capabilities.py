@@ -80,6 +80,24 @@ def check(policies: PolicySet) -> None:
         raise PolicyError(*problems)
 
 
+def check_foreign(modules: Sequence[Module], *, data: frozenset[str]) -> None:
+    """Ensure that modules which are no policies of ours are in the portable part of Rego; they may read any input.
+
+    `data` are the top-level names of the data that they get.
+
+    Raises:
+        PolicyError: every refusal, as `check` words it.
+    """
+    packages = {_path(module) for module in modules}
+    problems: list[Problem] = []
+    for module in modules:
+        checker = _ForeignCheck(module, needs=None, packages=packages, data=data)
+        problems += sorted(set(checker.problems()), key=lambda problem: int(problem.where.removeprefix("line ")))
+    problems += _clashes(modules)
+    if problems:
+        raise PolicyError(*problems)
+
+
 def _clashes(modules: Sequence[Module]) -> Iterator[Problem]:
     """Functions of one name that take different numbers of arguments: regopy 1.5.2 confuses them across packages."""
     first: dict[str, tuple[int, Module, int]] = {}
@@ -634,3 +652,19 @@ class _ModuleCheck:
     def data_roots(self) -> frozenset[str]:
         """The keys of the bundle's data that are read."""
         return frozenset(path[0] for path in self._data_paths() if path)
+
+
+class _ForeignCheck(_ModuleCheck):
+    """The checks that hold for every module; what it reads is its own affair, as long as it is there."""
+
+    def _input_path(self, reference: _Reference) -> Iterator[Problem]:
+        yield from ()
+
+    def _data_path(self, reference: _Reference) -> Iterator[Problem]:
+        path = reference.path[1:]
+        if not path:
+            yield self._problem(
+                reference.line, "reads `data` by a variable or whole, which is not portable; name the part"
+            )
+        elif path[0] not in self._data and not any(path[: len(package)] == package for package in self._packages):
+            yield self._problem(reference.line, f"reads `{reference}`, which is neither a package nor data; correct it")

@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import os
-import re
 import sys
 import time
 from collections import deque
@@ -15,7 +14,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from evaluators.opa_client import EMPTY_DOCUMENT, QUOTED_BYTES, Pool, evaluate, http_request
+from evaluators.opa_binary import read_version
+from evaluators.opa_client import EMPTY_DOCUMENT, Pool, evaluate, http_request
 from pratique.errors import EvaluationError
 from pratique.private_directory import PrivateDirectory
 
@@ -243,16 +243,3 @@ async def opa_version(binary: Path) -> str:
     except OSError as error:
         raise EvaluationError(f"{binary} cannot be run: {error}") from error
     return read_version(output, binary=binary, status=status, errors=errors)
-
-
-def read_version(output: bytes, *, binary: Path, status: int, errors: bytes) -> str:
-    """The version in what `binary version` printed.
-
-    Raises:
-        EvaluationError: there is none.
-    """
-    found = re.search(rb"^Version: v?(\d+\.\d+\.\d+\S*)$", output, re.MULTILINE)
-    if status != 0 or found is None:
-        said = (errors or output)[:QUOTED_BYTES].decode(errors="replace").strip() or "it says nothing"
-        raise EvaluationError(f"{binary} is not an OPA that runs (status {status}): {said}")
-    return found[1].decode()

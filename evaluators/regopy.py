@@ -23,7 +23,7 @@ import re
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -444,6 +444,14 @@ def _bundle(policies: PolicySet) -> bytes:
     queries = {name: _queries(metadata) for name, metadata in policies.policies.items()}
     bundle = {"digest": policies.digest, "modules": modules, "data": orjson.loads(data), "queries": queries}
     return orjson.dumps(bundle)
+
+
+def bundle_of(modules: Sequence[tuple[str, str]], queries: Mapping[str, Mapping[str, str]]) -> bytes:
+    """The first frame for a worker that is to answer `queries` on other modules than ours, each document being the
+    `input` beside its `policies`."""
+    texts = [(path, rewritten(text)) for path, text in modules]
+    texts.append(("pratique_regopy.rego", _SORTED))
+    return orjson.dumps({"digest": "", "modules": texts, "data": {}, "queries": queries, "wrapped": True})
 
 
 def _queries(metadata: PolicyMetadata) -> dict[str, str]:

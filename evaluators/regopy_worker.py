@@ -6,8 +6,8 @@ process stays small, and regopy is imported by `main` only, so that the parent m
 constants.
 
 A frame is a length (4 bytes, big-endian) and that many bytes. The first frame is a JSON object {digest, modules, data,
-queries}; each later one a document. Each is answered by one frame: a status byte (`ANSWERED` or `FAILED`) and the
-answer (JSON, or a sentence).
+queries}; each later one a document. If the first has `wrapped`, rules see only the `input` of each document. Each is
+answered by one frame: a status byte (`ANSWERED` or `FAILED`) and the answer (JSON, or a sentence).
 
 How strings travel. regopy keeps string *literals* of modules in their escaped form and never unescapes them, so that
 `count("\\n")` is 2; strings of an `Input` are kept as they are, and built-ins are right about those. Therefore input
@@ -126,7 +126,7 @@ def _load(bundle: dict[str, Any]) -> Callable[[bytes], bytes]:
 
     def answer(document: bytes) -> bytes:
         content = orjson.loads(document)
-        value = _input_value(library, content)
+        value = _input_value(library, content["input"] if bundle.get("wrapped") else content)
         try:
             rego_shared.rego_set_input(interpreter._impl, value)
         finally:

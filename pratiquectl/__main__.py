@@ -26,9 +26,12 @@ EXIT_BROKEN_PIPE = 141
 
 
 class Verb(NamedTuple):
+    """A verb. One with `own_flags` reads its command line itself (`run_arguments`); argparse only prints its help."""
+
     name: str
     module: str
     help: str
+    own_flags: bool = False
 
 
 VERBS = (
@@ -37,6 +40,14 @@ VERBS = (
     Verb("serve", "pratiquectl.serve", "serve the admission webhook"),
     Verb("certs", "pratiquectl.certs", "make a CA and a serving certificate for the webhook"),
     Verb("webhook-config", "pratiquectl.webhook_config", "print the webhook configurations for the API server"),
+    Verb("test", "pratiquectl.test", "run conftest policies on configuration files", own_flags=True),
+    Verb("verify", "pratiquectl.verify", "run the tests of conftest policies", own_flags=True),
+    Verb("parse", "pratiquectl.parse", "print configuration files as conftest policies see them", own_flags=True),
+    Verb("reformat", "pratiquectl.reformat", "print the JSON output of test in another format", own_flags=True),
+    Verb("push", "pratiquectl.push", "push conftest policies to an OCI registry", own_flags=True),
+    Verb("pull", "pratiquectl.pull", "pull conftest policies from an OCI registry", own_flags=True),
+    Verb("fmt", "pratiquectl.fmt", "format Rego files", own_flags=True),
+    Verb("doc", "pratiquectl.doc", "write documentation from the annotations of policies", own_flags=True),
     Verb("decisions", "pratiquectl.decisions", "list recorded decisions, or show one"),
     Verb("explain", "pratiquectl.explain", "show how a decision came to be"),
     Verb("policy", "pratiquectl.policy", "list policies, or show one"),
@@ -64,12 +75,24 @@ class VerbModule(Protocol):
         """Do it; the exit code."""
 
 
+class OwnFlagsModule(Protocol):
+    """The shape of the module of a verb with `own_flags`."""
+
+    def run_arguments(self, arguments: Sequence[str]) -> int:
+        """Do what the command line behind the verb says; the exit code."""
+
+
+CONFTEST = "conftest"
+"""The name of a link to us through which the verbs of conftest are called as its users are used to."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code; whatever is raised becomes a sentence on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    as_conftest = argv is None and sys.argv[0].rpartition("/")[2] == CONFTEST
     try:
         try:
-            code = _run(arguments)
+            code = _run_as_conftest(arguments) if as_conftest else _run(arguments)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -99,8 +122,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _run_as_conftest(arguments: list[str]) -> int:
+    from pratiquectl.conftest import link
+
+    code = link.answer(arguments)
+    return _run(link.reorder(arguments)) if code is None else code
+
+
 def _run(arguments: list[str]) -> int:
     wanted = arguments[0] if arguments else ""
+    own = next((verb for verb in VERBS if verb.name == wanted and verb.own_flags), None)
+    if own is not None and not {"-h", "--help"} & set(arguments):
+        return cast(OwnFlagsModule, importlib.import_module(own.module)).run_arguments(arguments[1:])
     parser = argparse.ArgumentParser(
         prog="pratique",
         description="Policy as code for AI platforms on Kubernetes.",

@@ -13,6 +13,7 @@ from typing import cast
 
 from pratique.errors import ConfigError, Problem
 from pratique.ledger import DATABASE_NAME, LedgerReader
+from pratiquectl.places import tools_cache as tools_cache  # where other verbs look for it
 
 DEFAULT_STATE = Path(".run", "state")
 DEFAULT_POLICIES = Path("policies")
@@ -134,8 +135,3 @@ def _existing(given: Path | None, default: Path, option: str) -> Path:
 def terminal_width() -> int | None:
     """How many characters fit on a line of the terminal that standard output is; None if it is none."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def tools_cache() -> Path:
-    """Where `make setup` puts the tools: `.cache/tools` of the checkout that this runs from."""
-    return Path(__file__).resolve().parent.parent / ".cache" / "tools"

@@ -13,7 +13,8 @@ import pytest
 from evaluators.opa import OpaEvaluator
 from evaluators.opa_external import ExternalOpaEvaluator
 from evaluators.regopy import RegopyEvaluator
-from evaluators.select import PINNED_OPA_VERSION, EngineChoice, choose_engine, start_evaluator
+from evaluators.opa_binary import PINNED_OPA_VERSION
+from evaluators.select import EngineChoice, choose_engine, start_evaluator
 from pratique.errors import ConfigError, PolicyError
 from pratique.evaluator import Evaluator
 from pratique.policy import PolicySet

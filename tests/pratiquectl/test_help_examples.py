@@ -23,6 +23,7 @@ from pratiquectl.__main__ import VERBS, Subparsers, VerbModule
 from pratiquectl.options import DEFAULT_STATE
 from tests.support.approvals import GRACE, approvers, private_pem, request
 from tests.support.decisions import decision, evaluation
+from tests.support.registry import Registry
 
 pytestmark = pytest.mark.slow
 
@@ -59,19 +60,22 @@ def examples() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("place")
     for folder in ("policies", "examples"):
         shutil.copytree(REPOSITORY / folder, place / folder)
     state = place / DEFAULT_STATE
     asyncio.run(_fill(state / DATABASE_NAME))
     run(place, "certs --out certs --host 127.0.0.1")
+    (place / "results.json").write_text('[{"filename": "a.yaml", "namespace": "main", "successes": 1}]')
     (place / "approvers.yaml").write_text(json.dumps(approvers()))
     (place / "grace.pem").write_bytes(private_pem(GRACE.key))
     expires = (datetime.now(UTC) + timedelta(days=30)).isoformat(timespec="seconds")
     waiver = request("finetune-q4", ["gpu/limit"], expires=expires)
     (place / "policies" / "bindings" / "finetune-q4.yaml").write_text(json.dumps(waiver))
-    return place
+    with Registry() as registry:
+        ELSEWHERE["127.0.0.1:5000/policies:v1"] = f"{registry.host}/policies:v1"
+        yield place
 
 
 async def _fill(database: Path) -> None:

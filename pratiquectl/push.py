@@ -1,0 +1,121 @@
+"""`pratique push`: policies into an OCI registry, as conftest stores them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pratiquectl.__main__ import Subparsers
+from pratiquectl.conftest.command import EXIT_ERROR, add_help, execute, opa_binary
+from pratiquectl.conftest.errors import ConftestError
+from pratiquectl.conftest.options import Flag, Options, environment
+from pratiquectl.conftest.registry import Registry, parse_reference
+
+FLAGS = (
+    Flag(name="policy", short="p", kind="text", default="policy", help="folder of policies to push"),
+    Flag(name="data", short="d", kind="text", help="folder of data to push (default: that of --policy)"),
+    Flag(
+        name="tls", short="s", kind="bool", default=True, help="use TLS; not used to this machine, unless it is given"
+    ),
+    Flag(name="rego-version", kind="text", default="v1", help="syntax of the policies: v0 or v1"),
+)
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the verb's parser."""
+    add_help(
+        subparsers,
+        "push",
+        FLAGS,
+        usage="pratique push REPOSITORY [flags]",
+        help="push conftest policies to an OCI registry",
+        description="Push the policies and data of a folder to an OCI registry, with Docker's credentials for it.",
+        example="pratique push 127.0.0.1:5000/policies:v1 --policy examples/conftest",
+    )
+
+
+def run_arguments(arguments: Sequence[str]) -> int:
+    """Push and print the digest."""
+    return execute(arguments, FLAGS, _run)
+
+
+def _run(options: Options) -> int:
+    from pratiquectl.conftest.checking import tls_setting
+
+    if not options.arguments:
+        print("usage: pratique push REPOSITORY [flags]", file=sys.stderr)
+        print("Error: missing required arguments", file=sys.stderr)
+        return EXIT_ERROR
+    repository = options.arguments[0]
+    if "/" not in repository:
+        raise ConftestError("destination url missing repository")
+    repository = repository.replace("oci://", "")
+    if ":" not in repository.rpartition("/")[2]:
+        repository += ":latest"
+    _log(f"pushing bundle to: {repository}")
+    policy, data = options.text("policy"), options.text("data")
+    if not policy and not data:
+        raise ConftestError("either policy or data must be set")
+    try:
+        reference = parse_reference(repository)
+        registry = Registry(reference, tls=tls_setting(options), environ=environment())
+        digest = _push(registry, reference.reference, _layers(policy, data or policy, options))
+    except ConftestError as error:
+        raise ConftestError(f"push bundle: {error}") from error
+    _log(f"pushed bundle with digest: {digest}")
+    return 0
+
+
+def _layers(policy: str, data: str, options: Options) -> list[tuple[str, str, bytes]]:
+    """Media type, title and content of each file, after seeing that the policies compile."""
+    from pratiquectl.conftest.policies import find_data
+    from pratiquectl.conftest.registry import DATA_LAYER_TYPE, POLICY_LAYER_TYPE
+    from pratiquectl.conftest.workspace import PolicyOptions, Workspace
+
+    layers = []
+    if policy:
+        binary = opa_binary("opa")
+        if binary is None:
+            raise ConftestError("there is no OPA to compile the policies")
+        policies = PolicyOptions(policies=[policy], data=[data], rego_version=options.text("rego-version"))
+        with Workspace(binary, policies) as workspace:
+            workspace.check()
+            layers = [(POLICY_LAYER_TYPE, each.path, each.text.encode()) for each in workspace.modules]
+    for file in find_data([data]):
+        layers.append((DATA_LAYER_TYPE, _clean(file.path), Path(file.path).read_bytes()))
+    return layers
+
+
+def _clean(path: str) -> str:
+    from pratiquectl.conftest.inputs import clean
+
+    return clean(path)
+
+
+def _push(registry: Registry, tag: str, layers: Sequence[tuple[str, str, bytes]]) -> str:
+    """Uploads the layers and the manifest; its digest."""
+    from pratiquectl.conftest.gojson import Fields, Number, dumps
+    from pratiquectl.conftest.registry import CONFIG_TYPE, TITLE, digest_of
+
+    descriptors = [
+        Fields(
+            mediaType=media_type,
+            digest=registry.push_blob(content),
+            size=Number(len(content)),
+            annotations={TITLE: title},
+        )
+        for media_type, title, content in layers
+    ]
+    config = Fields(mediaType=CONFIG_TYPE, digest=registry.push_blob(b"{}"), size=Number(2))
+    manifest = dumps(Fields(schemaVersion=Number(2), config=config, layers=descriptors or None)).encode()
+    digest = digest_of(manifest)
+    registry.push_manifest(manifest, digest)
+    if tag != digest:
+        registry.push_manifest(manifest, tag)
+    return digest
+
+
+def _log(message: str) -> None:
+    print(f"{time.strftime('%Y/%m/%d %H:%M:%S')} {message}", flush=True)
