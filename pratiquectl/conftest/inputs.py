@@ -257,7 +257,7 @@ def parse(path: str, content: bytes, parser: str, proto_file_dirs: Sequence[str]
         documents = parsers.parse(content, parser=name, path=path, proto_file_dirs=proto_file_dirs)
     except parsers.ParseError as error:
         raise ConftestError(f"parse configurations: parser unmarshal: {error}, path: {path}") from error
-    return documents[0] if len(documents) == 1 else documents
+    return parsers.configuration(documents)
 
 
 def judged_values(value: Any) -> list[Any]:
