@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from pratique.errors import ConfigError, Problem
+from pratique.engine import Request
+from pratique.errors import ConfigError, InputError, Problem
 from pratique.ledger import DATABASE_NAME, LedgerReader
 
 DEFAULT_STATE = Path(".run", "state")
@@ -20,6 +21,8 @@ DEFAULT_CONFIG = Path("policies", "bindings")
 STATE_VARIABLE = "PRATIQUE_STATE"
 APPROVERS_VARIABLE = "PRATIQUE_APPROVERS"
 """The same names as those of the server's settings."""
+AUTHENTICATED = "system:authenticated"
+"""The group of everybody whose name the API server knows."""
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +93,30 @@ def clock(args: argparse.Namespace) -> Callable[[], datetime]:
     if args.now is None:
         return lambda: datetime.now(UTC)
     return lambda: cast(datetime, args.now)
+
+
+def add_user(parser: argparse.ArgumentParser) -> None:
+    """`--as-user NAME` and `--as-group NAME`."""
+    parser.add_argument(
+        "--as-user", default="", metavar="NAME", help="who is said to apply it: bindings may exempt users, or ask"
+    )
+    parser.add_argument(
+        "--as-group", action="append", default=[], metavar="NAME", help="a group of that user; may be repeated"
+    )
+
+
+def request_of(args: argparse.Namespace) -> Request:
+    """The creation of an object by who `--as-user` and `--as-group` name.
+
+    Raises:
+        InputError: there is a group without a user.
+    """
+    if args.as_group and not args.as_user:
+        raise InputError("--as-group names the groups of somebody; name them with --as-user")
+    groups = tuple(args.as_group)
+    if args.as_user and AUTHENTICATED not in groups:
+        groups += (AUTHENTICATED,)  # as the API server does (k8s.io/apiserver/pkg/endpoints/filters, impersonation)
+    return Request(operation="CREATE", user=args.as_user, groups=groups)
 
 
 def utc_time(text: str) -> datetime:
