@@ -53,6 +53,15 @@ def read_inputs(inputs: Inputs) -> list[Found]:
         found += _only_context(_rendered_chart(chart, inputs), changed, [chart, *inputs.values])
     for folder in inputs.kustomizations:
         found += _only_context(_kustomized(folder), changed, [folder])
+    return [_readable(each) for each in found]
+
+
+def _readable(found: Found) -> Found:
+    """`found` under a name that can be written in a report: names of files are bytes, not always UTF-8."""
+    try:
+        found.file.encode()
+    except UnicodeEncodeError:
+        return replace(found, file=os.fsencode(found.file).decode(errors="backslashreplace"))
     return found
 
 

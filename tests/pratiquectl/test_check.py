@@ -79,7 +79,8 @@ def test_denied_is_1_and_says_where_and_what(run: Any, tmp_path: Path) -> None:
     assert out.splitlines()[0] == str(file)
     assert out.splitlines()[line + 1 : line + 3] == [
         "    GPU-001 (high) GPUs stay within the approved limit",
-        f"      {file}:{spec}:1 /spec: this Pod can use 8 GPUs (it starts with nvidia.com/gpu: 8); at most 4 are allowed",
+        f"      {file}:{spec}:1 /spec: this Pod can use 8 GPUs (it starts with nvidia.com/gpu: 8); at most 4 are "
+        "allowed",
     ]
 
 
