@@ -8,8 +8,10 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from pratique.configuration import Configuration, load_configuration
 from pratique.decision import Decision, Door, Finding, Result, Severity
 from pratique.engine import Engine, Request
 from pratique.errors import InputError, Problem
+from pratique.facts import FactSource
 from pratique.kinds import ContentCache, Context, context_of, subject_of
 from pratique.policy import PolicySet
 from pratiquectl.__main__ import EXIT_DENIED, EXIT_DONE, EXIT_ERROR, Subparsers
@@ -235,30 +238,51 @@ def _exit_code(report: Report, *, changed_since: str) -> int:
 async def _check(
     args: argparse.Namespace, policies: PolicySet, configuration: Configuration, found: Sequence[Found]
 ) -> Report:
-    choice = choose_engine(args.engine, tools_cache=tools_cache(), environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
-    try:
-        engine = Engine(
-            policies=policies,
-            configuration=configuration,
-            evaluator=evaluator,
-            facts={} if args.facts is None else load_facts(args.facts, clock=clock(args)),
-            namespace_labels=namespaces_known(found, configuration).get,
-            cache=DecisionCache(max_bytes=_CACHE_BYTES),
-            clock=clock(args),
-        )
+    recorded = {} if args.facts is None else load_facts(args.facts, clock=clock(args))
+    async with engine_over(found, args, policies, configuration, clock=clock(args), recorded=recorded) as engine:
         judge = Judge(found, engine, namespace=args.namespace, request=request_of(args), explained=args.explain)
         items = await judge.items()
-    finally:
-        await evaluator.close()
     return Report(
         items=tuple(items),
-        engine=evaluator.name,
-        engine_version=evaluator.version,
+        engine=engine.evaluator.name,
+        engine_version=engine.evaluator.version,
         bundle_digest=policies.digest,
         configuration_digest=configuration.digest,
         policies=policies.policies,
     )
+
+
+@asynccontextmanager
+async def engine_over(
+    found: Sequence[Found],
+    args: argparse.Namespace,
+    policies: PolicySet,
+    configuration: Configuration,
+    *,
+    clock: Callable[[], datetime],
+    recorded: Mapping[str, FactSource] | None = None,
+) -> AsyncIterator[Engine]:
+    """An engine for a whole input, on the evaluator that `--engine` chose: it knows the namespaces of the input.
+
+    Facts that were `recorded` count before any other source of theirs.
+
+    Raises:
+        LoadError, EvaluationError: there is nothing to judge with.
+    """
+    choice = choose_engine(args.engine, tools_cache=tools_cache(), environ=os.environ)
+    evaluator = await start_evaluator(choice, policies)
+    try:
+        yield Engine(
+            policies=policies,
+            configuration=configuration,
+            evaluator=evaluator,
+            facts=recorded,
+            namespace_labels=namespaces_known(found, configuration).get,
+            cache=DecisionCache(max_bytes=_CACHE_BYTES),
+            clock=clock,
+        )
+    finally:
+        await evaluator.close()
 
 
 def namespaces_known(found: Iterable[Found], configuration: Configuration) -> Mapping[str, Mapping[str, Any]]:

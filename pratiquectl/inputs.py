@@ -218,8 +218,7 @@ def _context(found: Found) -> Found | None:
             return replace(found, judged=False)
         case Problem():
             where = f"{found.where}: " if found.where else ""
-            return PassedOver(
-                found.file, 0, f"it did not change, and what it says is not known: {where}{found.message}"
-            )
+            reason = f"it did not change, and what it says is not known: {where}{found.message}"
+            return PassedOver(found.file, 0, reason, unread=True)
         case _:
             return None

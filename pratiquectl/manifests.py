@@ -61,6 +61,14 @@ class Manifest:
 Found = Manifest | PassedOver | Problem
 
 
+def unread(found: Iterable[Found]) -> str:
+    """The first that could not be read, so that nobody knows what it says of others; empty where there is none."""
+    for each in found:
+        if isinstance(each, Problem) or (isinstance(each, PassedOver) and each.unread):
+            return str(each) if isinstance(each, Problem) else f"{each.file}: {each.reason}"
+    return ""
+
+
 def read_manifests(paths: Sequence[str], *, stdin: BinaryIO | None = None) -> Iterator[Found]:
     """Every document of all files, in order of path; folders are searched for YAML and JSON files, not hidden ones.
 

@@ -14,6 +14,7 @@ from typing import cast
 from pratique.engine import Request
 from pratique.errors import ConfigError, InputError, Problem
 from pratique.ledger import DATABASE_NAME, LedgerReader
+from pratique.policy import PolicyMetadata, PolicySet
 
 DEFAULT_STATE = Path(".run", "state")
 DEFAULT_POLICIES = Path("policies")
@@ -137,6 +138,19 @@ def policies_path(args: argparse.Namespace) -> Path:
         ConfigError: they were not named, and the default does not exist.
     """
     return _existing(args.policies, DEFAULT_POLICIES, "--policies")
+
+
+def find_policy(policies: PolicySet, wanted: str) -> PolicyMetadata:
+    """The policy of this name or id.
+
+    Raises:
+        InputError: there is none.
+    """
+    for policy in policies.policies.values():
+        if wanted in (policy.name, policy.id) or wanted.upper() == policy.id:
+            return policy
+    known = ", ".join(f"{policy.id} ({policy.name})" for policy in policies.policies.values())
+    raise InputError(f"there is no policy {wanted!r} in this bundle; it has: {known}")
 
 
 def config_path(args: argparse.Namespace) -> Path:

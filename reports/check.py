@@ -45,11 +45,15 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A document that is no object of the Kubernetes API, and why it was not judged."""
+    """A document that is no object of the Kubernetes API, and why it was not judged.
+
+    `unread`: it may be one, but that could not be read.
+    """
 
     file: str
     line: int
     reason: str
+    unread: bool = False
 
 
 Item = Judged | PassedOver | Problem

@@ -47,7 +47,7 @@ def write(items: Report, stream: TextIO, *, terminal: int | None) -> None:
             "gone": items.gone,
         },
         "objects": [_object(item, rows) for item, rows in items.rows_by_item if isinstance(item, Judged)],
-        "passed_over": items.passed_over,
+        "passed_over": [{"file": each.file, "line": each.line, "reason": each.reason} for each in items.passed_over],
         "problems": items.problems,
     }
     option = orjson.OPT_INDENT_2 if terminal else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import jsonschema_rs
 import pytest
@@ -136,7 +135,7 @@ def test_documents_are_what_the_schema_says(outcomes: Mapping[tuple[str, str], O
 def test_a_deny_case_has_a_twin_that_differs_in_one_place(name: str) -> None:
     case = _CASES[name]
     twin = _CASES[name.replace("/deny_", "/allow_")]
-    found = differences(_judged(case), _judged(twin))
+    found = differences(case.judged, twin.judged)
     assert len(found) == 1, found
 
 
@@ -160,10 +159,6 @@ def test_every_policy_shows_each_thing_that_it_requires(policies: PolicySet) -> 
 @pytest.mark.parametrize("name", [name for name in _DENY if _CASES[name].patches])
 def test_patches_make_the_object_comply(outcomes: Mapping[tuple[str, str], Outcome], name: str, engine: str) -> None:
     assert outcomes[engine, f"{name} patched"].evaluation.result is Result.PASS
-
-
-def _judged(case: Case) -> dict[str, Any]:
-    return {"object": case.object, "parameters": case.parameters, "namespace_labels": case.namespace_labels}
 
 
 def _shows(case: Case, thing: str) -> bool:

@@ -63,6 +63,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("place")
     for folder in ("policies", "examples"):
         shutil.copytree(REPOSITORY / folder, place / folder)
+    limit = Path("tests", "cases", "gpu", "limit")
+    shutil.copytree(REPOSITORY / limit, place / limit)
     state = place / DEFAULT_STATE
     asyncio.run(_fill(state / DATABASE_NAME))
     run(place, "certs --out certs --host 127.0.0.1")
