@@ -83,8 +83,12 @@ def run(args: argparse.Namespace) -> int:
     if opa is None:
         print("no unit tests: they need OPA")
     else:
-        failures += _unit_tests(opa, root, chosen, whole=not args.policy)
-        failures += _coverage(opa, root, chosen, whole=not args.policy, least=args.min_coverage)
+        broken, untested = _unit_tests(opa, root, chosen, whole=not args.policy)
+        failures += broken + untested
+        if broken:
+            print("no coverage: it is counted once all unit tests pass")
+        else:
+            failures += _coverage(opa, root, chosen, whole=not args.policy, least=args.min_coverage)
     for failure in failures:
         print(f"FAIL {failure}")
     return EXIT_FAILED if failures else EXIT_DONE
@@ -126,24 +130,25 @@ async def _through(choice: EngineChoice, policies: PolicySet, cases: dict[str, C
     return {name: wrong for name, wrong in zip(cases, found, strict=True) if wrong}
 
 
-def _unit_tests(opa: Path, root: Path, chosen: Sequence[PolicyMetadata], *, whole: bool) -> list[str]:
-    """Run `opa test`; what failed."""
+def _unit_tests(opa: Path, root: Path, chosen: Sequence[PolicyMetadata], *, whole: bool) -> tuple[list[str], list[str]]:
+    """Run `opa test`; the tests that failed, and the policies that have none."""
     results = _opa(opa, root, chosen, whole=whole, options=("--format", "json"))
     if not isinstance(results, list):
         raise EvaluationError("`opa test` answered with something else than a list of results")
     failed = [each for each in results if each.get("fail") or each.get("error")]
     print(f"opa test: {len(results) - len(failed)} of {len(results)} unit tests pass")
     tested = {str(each.get("package", "")).removeprefix("data.") for each in results}
-    failures = [
+    untested = [
         f"{policy.name}: it has no unit test (package {package})"
         for policy in chosen
         if (package := f"{_package(policy)}_test") not in tested
     ]
+    broken = []
     for each in failed:
         location = each.get("location", {})
         place = f"{location.get('file')}:{location.get('row')}"
-        failures.append(f"{place}: {each.get('package')}.{each.get('name')}{_why(each)}")
-    return failures
+        broken.append(f"{place}: {each.get('package')}.{each.get('name')}{_why(each)}")
+    return broken, untested
 
 
 def _why(result: dict[str, Any]) -> str:

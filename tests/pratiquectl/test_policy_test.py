@@ -113,15 +113,21 @@ def test_a_twin_that_differs_in_two_places_and_a_policy_without_a_deny_case(run:
 
 def test_a_unit_test_that_fails_and_one_that_covers_too_little(run: Any, place: Path) -> None:
     file = place / "policies" / "gpu" / "limit" / "limit_test.rego"
-    file.write_text(
-        "package policies.gpu.limit_test\n\nimport data.policies.gpu.limit\n\ntest_no if count(limit.violations) == 7\n"
-    )
+    head = "package policies.gpu.limit_test\n\nimport data.policies.gpu.limit\n\n"
+    text = head + "test_no if count(limit.violations) == {}\n"
+    file.write_text(text.format(7))
     code, out, _ = run("test", "--engine", "opa", "--min-coverage", "90")
     assert code == 1
-    failures = [line for line in out if line.startswith("FAIL")]
-    assert failures[0].endswith("limit_test.rego:5: data.policies.gpu.limit_test.test_no")
-    assert failures[1].startswith("FAIL gpu/limit: ")
-    assert failures[1].endswith(" % are covered, required are 90 %")
+    assert "no coverage: it is counted once all unit tests pass" in out
+    assert [line for line in out if line.startswith("FAIL")] == [
+        "FAIL policies/gpu/limit/limit_test.rego:5: data.policies.gpu.limit_test.test_no"
+    ]
+    file.write_text(text.format("count(limit.violations)"))
+    code, out, _ = run("test", "--engine", "opa", "--min-coverage", "90")
+    assert code == 1
+    (failure,) = (line for line in out if line.startswith("FAIL"))
+    assert failure.startswith("FAIL gpu/limit: ")
+    assert failure.endswith(" % are covered, required are 90 %")
     file.unlink()
     _, out, _ = run("test", "--engine", "opa")
     assert "FAIL gpu/limit: it has no unit test (package policies.gpu.limit_test)" in out
