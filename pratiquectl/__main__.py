@@ -3,8 +3,8 @@
 Only the module of the verb that is asked for is imported, so that `pratique --help` costs next to nothing.
 
 Exit codes of every verb: 0 done; 2 wrong usage or something that could not be done, with a sentence on stderr; 130
-interrupted; 141 the reader of the output went away. `check` and `waiver check` add 1: something was denied, or does not
-count; so does `fix --diff`: there is something to fix.
+interrupted; 141 the reader of the output went away. `check`, `waiver check`, `policy test`, `parity` add 1: something
+is denied, does not count, fails or differs; so does `fix --diff`: there is something to fix.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Verb(NamedTuple):
 
 VERBS = (
     Verb("check", "pratiquectl.check", "judge manifests on disk as the cluster would"),
+    Verb("parity", "pratiquectl.parity", "compare the verdicts of check with those of a live webhook"),
     Verb("fix", "pratiquectl.fix", "write what policies would change into manifests, or show it"),
     Verb("serve", "pratiquectl.serve", "serve the admission webhook"),
     Verb("certs", "pratiquectl.certs", "make a CA and a serving certificate for the webhook"),
