@@ -43,6 +43,7 @@ VERBS = (
     Verb("policy", "pratiquectl.policy", "list policies, or show one"),
     Verb("subject", "pratiquectl.subject", "show what policies see of manifests"),
     Verb("waiver", "pratiquectl.waiver", "ask for an exception, approve one, and see which count"),
+    Verb("completion", "pratiquectl.completion", "print what makes a shell complete commands"),
     Verb("demo", "pratiquectl.demo", "serve the webhook and send it the example manifests"),
 )
 """Every verb there is; a new one is one file and one line here."""
@@ -100,10 +101,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def program_name() -> str:
+    """How this was called: `pratique`, or `kubectl pratique` as the plugin of kubectl that `kubectl-pratique` is."""
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119 - pathlib costs what `--help` must not
+    return "kubectl pratique" if name.startswith("kubectl-pratique") else "pratique"
+
+
 def _run(arguments: list[str]) -> int:
     wanted = arguments[0] if arguments else ""
     parser = argparse.ArgumentParser(
-        prog="pratique",
+        prog=program_name(),
         description="Policy as code for AI platforms on Kubernetes.",
         epilog="`pratique VERB --help` shows the options of a verb and an example.",
         allow_abbrev=False,

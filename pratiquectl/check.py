@@ -45,6 +45,7 @@ from pratiquectl.options import (
     tools_cache,
 )
 from reports.check import Item, Judged, Report
+from reports.check_text import summary
 from reports.explanation import explain
 from reports.formats import CHECK_FORMATS, writer
 from reports.text import visible
@@ -213,6 +214,8 @@ def run(args: argparse.Namespace) -> int:
         else:
             write(report, sys.stdout, terminal=terminal_width())
             sys.stdout.flush()
+    if all(file for _, file in outputs):
+        print(summary(report), file=sys.stderr)
     return _exit_code(report, changed_since=args.changed_since)
 
 

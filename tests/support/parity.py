@@ -29,8 +29,8 @@ def write_inputs(folder: Path) -> Mapping[str, Case]:
 
 
 def write_bindings(folder: Path, policies: PolicySet, cases: Mapping[str, Case]) -> None:
-    """One binding of each policy, with its defaults or with what its first case gives it: those about GPUs deny, the
-    others warn. And every namespace that there is in the cases and examples, without labels of its own."""
+    """One binding of each policy, with its defaults or with what its first case gives it: those about GPUs and digests
+    deny, the others warn. And every namespace of the cases and examples, without labels of its own."""
     folder.mkdir()
     documents = [
         *_bindings(policies, cases),
@@ -60,7 +60,7 @@ def _bindings(policies: PolicySet, cases: Mapping[str, Case]) -> Iterator[dict[s
             "metadata": {"name": name.replace("/", "-")},
             "spec": {
                 "policy": name,
-                "enforcement": "deny" if name.startswith("gpu/") else "warn",
+                "enforcement": "deny" if name.startswith(("gpu/", "image/digest")) else "warn",
                 "parameters": {parameter: given[parameter] for parameter in needed},
                 "match": {"namespaces": {"exclude": ["kube-system", "pratique-system"]}},
             },
