@@ -26,7 +26,7 @@ from webhook.review import API_VERSION, KIND
 SECONDS = 30.0
 """How long one question may take: the API server waits for a webhook 30 s at most."""
 
-MAX_AT_ONCE = 8
+MAX_AT_ONCE = 4
 """Questions at one time: enough to keep both sides busy, few for a cluster that others use."""
 
 WEBHOOK_NAME = "validate.pratique.dev"
@@ -179,10 +179,13 @@ class ApiServerDryRun:
 
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
+            plain = orjson.loads(
+                compact_json(body)
+            )  # numbers that were kept as they were written are no JSON of theirs
             verb, url, sent, _, _ = self._client.param_serialize(
                 method, path, header_params=headers, auth_settings=["BearerToken"]
             )
-            response = self._client.call_api(verb, url, sent, body, _request_timeout=SECONDS).response
+            response = self._client.call_api(verb, url, sent, plain, _request_timeout=SECONDS).response
             status, data = response.status, response.data
             warned = [_warning(text) for text in response.headers.getlist("Warning")]
             response.release_conn()
@@ -196,7 +199,9 @@ class ApiServerDryRun:
 
 def _warning(header: str) -> str:
     """The text of a `Warning` header: `299 - "text"`, with quotes and backslashes escaped (RFC 7234, section 5.5)."""
-    text = header.partition('"')[2].rpartition('"')[0]
+    # Header fields come as ISO 8859-1; what Kubernetes puts into them is UTF-8.
+    utf8 = header.encode("latin-1", "replace").decode("utf-8", "replace")
+    text = utf8.partition('"')[2].rpartition('"')[0]
     return re.sub(r"\\(.)", r"\1", text)
 
 

@@ -14,12 +14,14 @@ from tests.support.cluster import REPOSITORY
 from tests.support.examples import EXAMPLES
 
 
-def write_inputs(folder: Path) -> Mapping[str, Case]:
-    """Each case as a file of its own, named `<policy>/<case>.json`, with an object of its own name; the examples below
-    `examples/`. Returns the cases by that name."""
+def write_inputs(folder: Path, *, deny_only: bool = False) -> Mapping[str, Case]:
+    """Each case (or those that deny) as a file of its own, named `<policy>/<case>.json`; the examples below
+    `examples/`. Returns the cases by the names of their files."""
     cases = load_cases(REPOSITORY / "tests" / "cases")
     written: dict[str, Case] = {}
     for name, case in cases.items():
+        if deny_only and case.verdict == "allow":
+            continue
         file = folder / f"{name}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(case.object))
