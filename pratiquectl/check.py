@@ -56,6 +56,9 @@ AT_ONCE = 32
 DECISION_SECONDS = 30.0
 """How long one object may take; a few milliseconds are usual."""
 
+MAX_SECONDS = 3600.0
+"""What `--timeout` may be: nobody waits for longer."""
+
 PROGRESS_AFTER_SECONDS = 2.0
 PROGRESS_EVERY_SECONDS = 0.5
 
@@ -124,6 +127,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--engine", default="auto", choices=("auto", "opa", "regopy"), help="what runs the policies (default: auto)"
     )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=DECISION_SECONDS,
+        metavar="SECONDS",
+        help=f"how long one object may take, before it is undecided (default: {DECISION_SECONDS:g})",
+    )
     verdict = parser.add_argument_group("the verdict")
     verdict.add_argument("--baseline", type=Path, metavar="FILE", help="findings that are known, and do not count")
     verdict.add_argument(
@@ -163,6 +173,16 @@ def _output(text: str) -> tuple[str, str]:
     if name not in CHECK_FORMATS:
         raise argparse.ArgumentTypeError(f"there is no format {name!r}; there are: {', '.join(CHECK_FORMATS)}")
     return name, file
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds, above 0 and up to {MAX_SECONDS:g}")
+    return seconds
 
 
 def run(args: argparse.Namespace) -> int:
@@ -243,7 +263,14 @@ async def _check(
 ) -> Report:
     recorded = {} if args.facts is None else load_facts(args.facts, clock=clock(args))
     async with engine_over(found, args, policies, configuration, clock=clock(args), recorded=recorded) as engine:
-        judge = Judge(found, engine, namespace=args.namespace, request=request_of(args), explained=args.explain)
+        judge = Judge(
+            found,
+            engine,
+            namespace=args.namespace,
+            request=request_of(args),
+            explained=args.explain,
+            seconds=args.timeout,
+        )
         items = await judge.items()
     return Report(
         items=tuple(items),
@@ -304,13 +331,21 @@ class Judge:
     """Judges objects that were found together, each in the light of the others."""
 
     def __init__(
-        self, found: Sequence[Found], engine: Engine, *, namespace: str, request: Request, explained: bool = False
+        self,
+        found: Sequence[Found],
+        engine: Engine,
+        *,
+        namespace: str,
+        request: Request,
+        explained: bool = False,
+        seconds: float = DECISION_SECONDS,
     ) -> None:
         self._found = found
         self._engine = engine
         self._namespace = namespace
         self._request = request
         self._explained = explained
+        self._seconds = seconds
         self._content = ContentCache()
         objects = [item.object for item in found if isinstance(item, Manifest)]
         self._context: Context = context_of(objects, namespace=namespace)
@@ -359,7 +394,7 @@ class Judge:
         place = default_namespace(item.object, self._namespace, cluster_scoped=self._cluster_scoped)
         subject = subject_of(item.object, namespace=place, cache=self._content, context=self._context)
         return await self._engine.decide(
-            subject, Door.CI, request=self._request, deadline=time.monotonic() + DECISION_SECONDS
+            subject, Door.CI, request=self._request, deadline=time.monotonic() + self._seconds
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pratiquectl.__main__ import main
 from tests.pratiquectl.test_check_inputs import bad, bundle, lines, run, write
 from tests.support import workloads
 
@@ -92,3 +93,126 @@ def test_recorded_facts_that_are_broken_are_an_error(run: Any, tmp_path: Path) -
     code, out, err = run(write(tmp_path / "a.yaml", bad()), "--facts", tmp_path / "facts.yaml")
     assert (code, out) == (2, "")
     assert "facts.yaml: /format" in err
+
+
+FACTS_POLICY = """\
+# METADATA
+# title: Images are signed
+# description: Nobody knows who made them else.
+# scope: package
+# custom:
+#   id: IMAGE-900
+#   severity: high
+#   subjects: [workload]
+#   needs: [facts.signatures]
+#   parameters: {}
+#   remediation: Sign the image.
+package policies.image.signed
+
+violations contains {"message": concat("", [image.reference, " is not signed"]), "path": image.path} if {
+	some image in input.subject.images
+	input.facts.signatures[image.reference].status != "known"
+}
+"""
+ENDLESS_POLICY = """\
+# METADATA
+# title: Takes for ever
+# description: It counts.
+# scope: package
+# custom:
+#   id: IMAGE-901
+#   severity: high
+#   subjects: [workload]
+#   needs: []
+#   parameters: {}
+#   remediation: Wait.
+package policies.image.signed
+
+violations contains {"message": "counted", "path": ""} if {
+	some a in numbers.range(1, 100000)
+	some b in numbers.range(1, 100000)
+	a + b == 0
+	count(input.subject.images) == a
+}
+"""
+
+
+@pytest.fixture
+def one_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Judges a pod by one policy, given as text."""
+    pod = workloads.pod("p", namespace="team-a")
+    pod["spec"] = {"containers": [{"name": "m", "image": "registry.internal/a:1"}]}
+    manifest = write(tmp_path / "m.yaml", pod)
+
+    def call(policy: str, *arguments: str, engine: str = "regopy") -> tuple[int, list[str]]:
+        folder = tmp_path / "policies" / "image" / "signed"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "signed.rego").write_text(policy)
+        (tmp_path / "binding.yaml").write_text(BINDING)
+        code = main(
+            [
+                *("check", str(manifest), "--engine", engine, "--policies", str(tmp_path / "policies")),
+                *("--config", str(tmp_path / "binding.yaml"), *arguments),
+            ]
+        )
+        return code, lines(capsys.readouterr().out)
+
+    return call
+
+
+BINDING = """\
+apiVersion: pratique.dev/v1alpha1
+kind: PolicyBinding
+metadata: {name: signed}
+spec: {policy: image/signed}
+"""
+
+
+@pytest.mark.parametrize(
+    ("fact", "now", "code", "said"),
+    [
+        (
+            "{status: known, value: {}, collectedAt: 2026-01-01T00:00:00Z, expiresAt: 2026-12-31T00:00:00Z}",
+            "2026-06-01",
+            0,
+            "",
+        ),
+        ("{status: absent, reason: none}", "2026-06-01", 1, "registry.internal/a:1 is not signed"),
+        (
+            "{status: known, value: {}, collectedAt: 2026-01-01T00:00:00Z, expiresAt: 2026-12-31T00:00:00Z}",
+            "2027-01-01",
+            2,
+            "could not be evaluated: the recorded fact of registry.internal/a:1 (signatures) expired",
+        ),
+        (None, "2026-06-01", 2, "could not be evaluated: the recorded facts say nothing of registry.internal/a:1"),
+    ],
+)
+def test_recorded_facts_are_what_policies_are_given(
+    one_policy: Any, tmp_path: Path, fact: str | None, now: str, code: int, said: str
+) -> None:
+    entry = f"{{registry.internal/a:1: {fact}}}" if fact else "{}"
+    facts = tmp_path / "facts.yaml"
+    facts.write_text(
+        f"format: pratique.dev/facts/v1\nsources:\n  signatures: {{keys: images, facts: {entry}}}\n".replace(
+            "registry.internal/a:1:", "'registry.internal/a:1':"
+        )
+    )
+    found, out = one_policy(FACTS_POLICY, "--facts", str(facts), "--now", f"{now}T00:00:00Z")
+    assert found == code
+    assert any(said in line for line in out)
+    without, out = one_policy(FACTS_POLICY)
+    assert without == 2
+    assert any("no source of signatures is configured" in line for line in out)
+
+
+@pytest.mark.parametrize("engine", ["opa", "regopy"])
+def test_a_policy_that_takes_for_ever_is_undecided_in_time(one_policy: Any, engine: str) -> None:
+    code, out = one_policy(ENDLESS_POLICY, "--timeout", "1", engine=engine)
+    assert code == 2
+    assert out[1] == "undecided    Pod team-a/p (line 1)"
+    assert "could not be evaluated" in out[3]
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "x", "1e9", "nan"])
+def test_a_timeout_that_is_none_is_refused(run: Any, seconds: str) -> None:
+    assert run("x.yaml", f"--timeout={seconds}")[0] == 2
