@@ -5,6 +5,7 @@ A case is a file `<area>/<policy>/{allow,deny}_<defect>.yaml` of one document:
     parameters: {max_gpus: 8}                # of the binding; the policy's defaults where left out
     namespace_labels: {tier: production}     # of the namespace that the object is in
     object: {apiVersion: ..., kind: ...}
+    beside: [{apiVersion: ..., kind: ...}]   # other objects of the same input
     findings: [{path: /spec, message: ...}]  # all that is found, in a `deny` case
     patches: [{op: add, path: ..., value: ...}]
 
@@ -25,7 +26,7 @@ from pratique.decision import Decision, Door, Patch, Result
 from pratique.engine import Engine, Request
 from pratique.errors import ConfigError, InputError, PatchError, Problem
 from pratique.evaluator import Evaluator
-from pratique.kinds import subject_of
+from pratique.kinds import context_of, subject_of
 from pratique.patches import apply, same, tokens, with_parents
 from pratique.pointer import pointer
 from pratique.policy import PolicySet
@@ -37,7 +38,7 @@ NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 SECONDS = 10.0
 """For one decision; the engines need milliseconds."""
 
-KEYS = frozenset({"parameters", "namespace_labels", "object", "findings", "patches"})
+KEYS = frozenset({"parameters", "namespace_labels", "object", "beside", "findings", "patches"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Case:
     object: dict[str, Any]
     parameters: dict[str, Any] = field(default_factory=dict)
     namespace_labels: dict[str, str] = field(default_factory=dict)
+    beside: tuple[dict[str, Any], ...] = ()
     findings: tuple[tuple[str, str], ...] = ()
     patches: tuple[dict[str, Any], ...] = ()
 
@@ -61,7 +63,12 @@ class Case:
     @property
     def judged(self) -> dict[str, Any]:
         """All that the policy is given: what twins differ in."""
-        return {"object": self.object, "parameters": self.parameters, "namespace_labels": self.namespace_labels}
+        return {
+            "object": self.object,
+            "beside": list(self.beside),
+            "parameters": self.parameters,
+            "namespace_labels": self.namespace_labels,
+        }
 
 
 def load_cases(folder: Path) -> dict[str, Case]:
@@ -126,6 +133,7 @@ def _load(file: Path, folder: Path) -> Case:
             object=value["object"],
             parameters=value.get("parameters", {}),
             namespace_labels=value.get("namespace_labels", {}),
+            beside=tuple(value.get("beside", ())),
             findings=tuple(sorted((finding["path"], finding["message"]) for finding in value.get("findings", ()))),
             patches=tuple(sorted(value.get("patches", ()), key=lambda patch: str(patch["path"]))),
         )
@@ -159,7 +167,7 @@ async def decide(case: Case, policies: PolicySet, evaluator: Evaluator) -> Decis
     engine = Engine(
         policies=policies, configuration=configuration_of(case, policies), evaluator=evaluator, clock=lambda: NOW
     )
-    subject = subject_of(case.object)
+    subject = subject_of(case.object, context=context_of([case.object, *case.beside]))
     return await engine.decide(subject, Door.CI, request=Request(), deadline=time.monotonic() + SECONDS)
 
 

@@ -32,7 +32,8 @@ def write_inputs(folder: Path, *, deny_only: bool = False) -> Mapping[str, Case]
 
 def write_bindings(folder: Path, policies: PolicySet, cases: Mapping[str, Case]) -> None:
     """One binding of each policy, with its defaults or with what its first case gives it: those about GPUs and digests
-    deny, the others warn. And every namespace of the cases and examples, without labels of its own."""
+    deny, the others warn. Those that need facts are left out: a file and a cluster are not expected to know the same.
+    And every namespace of the cases and examples, without labels of its own."""
     folder.mkdir()
     documents = [
         *_bindings(policies, cases),
@@ -54,6 +55,8 @@ def namespaces(cases: Mapping[str, Case]) -> list[str]:
 
 def _bindings(policies: PolicySet, cases: Mapping[str, Case]) -> Iterator[dict[str, Any]]:
     for name, policy in policies.policies.items():
+        if any(need.startswith("facts.") for need in policy.needs):
+            continue
         needed = {parameter for parameter, schema in policy.parameters.items() if "default" not in schema}
         given = next((case.parameters for case in cases.values() if case.policy == name), {})
         yield {
