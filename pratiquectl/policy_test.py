@@ -7,8 +7,10 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,13 +84,16 @@ def run(args: argparse.Namespace) -> int:
     opa = next((choice.binary for choice in choices if choice.binary is not None), None)
     if opa is None:
         print("no unit tests: they need OPA")
+    elif not root.is_dir():
+        raise InputError(f"{root} is no folder: a bundle holds no unit tests; test its sources, or use --engine regopy")
     else:
-        broken, untested = _unit_tests(opa, root, chosen, whole=not args.policy)
+        tests = _UnitTests(opa, root, chosen, whole=not args.policy)
+        broken, untested = tests.failures()
         failures += broken + untested
         if broken:
             print("no coverage: it is counted once all unit tests pass")
         else:
-            failures += _coverage(opa, root, chosen, whole=not args.policy, least=args.min_coverage)
+            failures += tests.coverage(least=args.min_coverage)
     for failure in failures:
         print(f"FAIL {failure}")
     return EXIT_FAILED if failures else EXIT_DONE
@@ -130,25 +135,89 @@ async def _through(choice: EngineChoice, policies: PolicySet, cases: dict[str, C
     return {name: wrong for name, wrong in zip(cases, found, strict=True) if wrong}
 
 
-def _unit_tests(opa: Path, root: Path, chosen: Sequence[PolicyMetadata], *, whole: bool) -> tuple[list[str], list[str]]:
-    """Run `opa test`; the tests that failed, and the policies that have none."""
-    results = _opa(opa, root, chosen, whole=whole, options=("--format", "json"))
-    if not isinstance(results, list):
-        raise EvaluationError("`opa test` answered with something else than a list of results")
-    failed = [each for each in results if each.get("fail") or each.get("error")]
-    print(f"opa test: {len(results) - len(failed)} of {len(results)} unit tests pass")
-    tested = {str(each.get("package", "")).removeprefix("data.") for each in results}
-    untested = [
-        f"{policy.name}: it has no unit test (package {package})"
-        for policy in chosen
-        if (package := f"{_package(policy)}_test") not in tested
-    ]
-    broken = []
-    for each in failed:
-        location = each.get("location", {})
-        place = f"{location.get('file')}:{location.get('row')}"
-        broken.append(f"{place}: {each.get('package')}.{each.get('name')}{_why(each)}")
-    return broken, untested
+class _UnitTests:
+    """The unit tests of a folder of policies, through `opa test`: of all of it, or of the `chosen` alone."""
+
+    def __init__(self, opa: Path, root: Path, chosen: Sequence[PolicyMetadata], *, whole: bool) -> None:
+        self._opa = opa
+        self._root = root
+        self._chosen = chosen
+        self._whole = whole
+
+    def failures(self) -> tuple[list[str], list[str]]:
+        """Run them; the tests that failed, and the policies that have none. Raises: EvaluationError."""
+        results = self._run("--format", "json")
+        if not isinstance(results, list):
+            raise EvaluationError("`opa test` answered with something else than a list of results")
+        failed = [each for each in results if each.get("fail") or each.get("error")]
+        print(f"opa test: {len(results) - len(failed)} of {len(results)} unit tests pass")
+        tested = {str(each.get("package", "")).removeprefix("data.") for each in results}
+        untested = [
+            f"{policy.name}: it has no unit test (package {package})"
+            for policy in self._chosen
+            if (package := f"{_package(policy)}_test") not in tested
+        ]
+        broken = []
+        for each in failed:
+            location = each.get("location", {})
+            place = f"{self._root / str(location.get('file'))}:{location.get('row')}"
+            broken.append(f"{place}: {each.get('package')}.{each.get('name')}{_why(each)}")
+        return broken, untested
+
+    def coverage(self, *, least: float) -> list[str]:
+        """Print how much of each policy they run; where that is less than `least` percent. Raises: EvaluationError."""
+        report = self._run("--coverage", "--format", "json")
+        files = report.get("files", {}) if isinstance(report, dict) else {}
+        every = [(policy, _covered(files, policy.file)) for policy in self._chosen]
+        failures = []
+        for policy, covered in every:
+            if covered.percent < 100:
+                lines = ", ".join(covered.missing[:_MAX_LINES]) + (", ..." if len(covered.missing) > _MAX_LINES else "")
+                print(f"coverage: {policy.name} {covered.percent:.0f} %, not {lines or 'run at all'}")
+            if covered.percent < least:
+                failures.append(f"{policy.name}: {covered.percent:.1f} % are covered, required are {least:g} %")
+        average = sum(covered.percent for _, covered in every) / len(every)
+        print(f"coverage: {average:.1f} % of {len(every)} policies, by unit tests")
+        return failures
+
+    def _run(self, *options: str) -> Any:
+        """The JSON that `opa test` prints. It is given what belongs to the bundle, and the tests: everything else that
+        is YAML or JSON, bindings among it, would be data to it.
+
+        Raises:
+            EvaluationError: it cannot be run, or says that the tests cannot.
+        """
+        command = [str(self._opa), "test", ".", *options]
+        if not self._whole:
+            packages = "|".join(re.escape(f"data.{_package(policy)}_test.") for policy in self._chosen)
+            command += ["--run", f"^({packages})"]
+        with tempfile.TemporaryDirectory(prefix="pratique-") as folder:
+            for file in _sources(self._root):
+                copy = Path(folder, file)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self._root / file, copy)
+            try:
+                done = subprocess.run(command, cwd=folder, capture_output=True, timeout=OPA_SECONDS, check=False)
+            except (OSError, subprocess.TimeoutExpired) as error:
+                raise EvaluationError(f"`opa test` cannot be run: {error}") from error
+        try:
+            if done.returncode == 0 or done.stdout.strip():
+                return json.loads(done.stdout or b"[]")
+        except ValueError:
+            pass  # it says below what it has to say
+        said = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace").splitlines()
+        raise EvaluationError("\n".join(["`opa test` failed:", *(visible(line.replace("\t", "  ")) for line in said)]))
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    """What belongs to a bundle, as `PolicySet.load` has it, and the tests; relative to `root`."""
+    for file in sorted(root.rglob("*")):
+        inside = file.relative_to(root)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if hidden or inside.parts[0] in ("bindings", "schemas") or not file.is_file():
+            continue
+        if file.suffix == ".rego" or file.name in ("data.json", "data.yaml", "data.yml"):
+            yield inside
 
 
 def _why(result: dict[str, Any]) -> str:
@@ -162,23 +231,6 @@ class _Covered:
     missing: tuple[str, ...]
 
 
-def _coverage(opa: Path, root: Path, chosen: Sequence[PolicyMetadata], *, whole: bool, least: float) -> list[str]:
-    """Print how much of each policy its unit tests run; where that is too little."""
-    report = _opa(opa, root, chosen, whole=whole, options=("--coverage", "--format", "json"))
-    files = report.get("files", {}) if isinstance(report, dict) else {}
-    failures = []
-    for policy in chosen:
-        covered = _covered(files, policy.file)
-        if covered.percent < 100:
-            lines = ", ".join(covered.missing[:_MAX_LINES]) + (", ..." if len(covered.missing) > _MAX_LINES else "")
-            print(f"coverage: {policy.name} {covered.percent:.0f} %, not {lines or 'run at all'}")
-        if covered.percent < least:
-            failures.append(f"{policy.name}: {covered.percent:.1f} % are covered, required are {least:g} %")
-    percent = [_covered(files, policy.file).percent for policy in chosen]
-    print(f"coverage: {sum(percent) / len(percent):.1f} % of {len(chosen)} policies, by unit tests")
-    return failures
-
-
 def _covered(files: dict[str, Any], file: str) -> _Covered:
     for name, found in files.items():
         if name == file or name.endswith(f"/{file}"):
@@ -190,29 +242,6 @@ def _covered(files: dict[str, Any], file: str) -> _Covered:
 def _lines(part: dict[str, Any]) -> str:
     start, end = part["start"]["row"], part["end"]["row"]
     return f"line {start}" if start == end else f"lines {start} to {end}"
-
-
-def _opa(opa: Path, root: Path, chosen: Sequence[PolicyMetadata], *, whole: bool, options: Sequence[str]) -> Any:
-    """The JSON that `opa test` prints.
-
-    Raises:
-        EvaluationError: it cannot be run, or says that the tests cannot.
-    """
-    command = [str(opa), "test", str(root), *options]
-    if not whole:
-        packages = "|".join(re.escape(f"data.{_package(policy)}_test.") for policy in chosen)
-        command += ["--run", f"^({packages})"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=OPA_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EvaluationError(f"`opa test` cannot be run: {error}") from error
-    try:
-        if done.returncode == 0 or done.stdout.strip():
-            return json.loads(done.stdout or b"[]")
-    except ValueError:
-        pass  # it says below what it has to say
-    said = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace").splitlines()
-    raise EvaluationError("\n".join(["`opa test` failed:", *(visible(line.replace("\t", "  ")) for line in said)]))
 
 
 def _package(policy: PolicyMetadata) -> str:

@@ -23,8 +23,8 @@ from reports.told import Told, read_denial, read_warnings
 from webhook.registration import VALIDATE_PATH
 from webhook.review import API_VERSION, KIND
 
-SECONDS = 30.0
-"""How long one question may take: the API server waits for a webhook 30 s at most."""
+SECONDS = 45.0
+"""How long one question may take: the API server waits for a webhook for 30 s at most."""
 
 MAX_AT_ONCE = 4
 """Questions at one time: enough to keep both sides busy, few for a cluster that others use."""

@@ -171,7 +171,7 @@ class Report:
     def is_open(self) -> bool:
         """Whether there is something that could not be read, or not judged for want of an answer."""
         for item, rows in self.rows_by_item:
-            if isinstance(item, Problem):
+            if isinstance(item, Problem) or (isinstance(item, Judged) and item.decision.outcome is Outcome.UNDECIDED):
                 return True
             errors = [row for row in rows if row.level is Level.ERROR and row.told]
             if errors and all(row.undecided for row in errors):

@@ -100,7 +100,11 @@ def run(place: Path, example: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("example", [each for each in examples() if not each.startswith("pratique serve")])
+ELSEWHERE_TESTED = ("pratique serve", "pratique parity")
+"""Examples that need a running server; of parity, `tests/e2e/test_parity.py` runs what is shown."""
+
+
+@pytest.mark.parametrize("example", [each for each in examples() if not each.startswith(ELSEWHERE_TESTED)])
 def test_example_works(place: Path, example: str) -> None:
     program, verb, *_ = example.split()
     assert program == "pratique", example

@@ -53,6 +53,9 @@ def test_a_new_policy_passes_its_own_tests(run: Any, place: Path) -> None:
     assert code == 0
     assert out[0] == "policies/prompt/owner-name/owner-name.rego"
     assert [Path(line).exists() for line in out[:-1]] == [True] * 6
+    for name in ("one", "two"):  # bindings are no data of the policies
+        (place / "policies" / "bindings").mkdir(exist_ok=True)
+        (place / "policies" / "bindings" / f"{name}.yaml").write_text(f"kind: {name}\n")
     code, out, err = run("test", "--min-coverage", "100")
     assert (code, err) == (0, "")
     assert out == [

@@ -261,6 +261,11 @@ def test_doubt_is_not_hidden_by_a_denial_that_does_not_count() -> None:
     assert report(judged(made), baseline={print_: 1}).is_open
 
 
+def test_doubt_is_not_hidden_by_a_warning_that_counts() -> None:
+    made = report(judged(decision(_WARNED, _OPEN)), fail_on=Severity.HIGH)
+    assert (made.fails, made.is_open) == (True, True)
+
+
 def test_an_explanation_is_shown_below_its_object() -> None:
     made = replace(judged(decision(_GPUS)), explanation=explain(decision(_GPUS), None, unknown="not asked"))
     assert "    Bindings that did not match are not known: not asked" in written("text", report(made))
