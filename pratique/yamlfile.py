@@ -29,12 +29,15 @@ stack overflows, which no `except` catches."""
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file: `index` counts from 0, `line` from 1; it is 0 where there are no lines."""
+    """One document of a file: `index` counts from 0, `line` from 1; it is 0 where there are no lines. It is in the
+    characters from `start` up to `end` of the text (a byte order mark not counted)."""
 
     file: str
     index: int
     line: int
     value: Any
+    start: int = 0
+    end: int = 0
 
     @property
     def where(self) -> str:
@@ -184,7 +187,7 @@ def load_documents(text: bytes | str, file: str) -> Iterator[Document | Problem]
                 yield _problem(file, error, line)
             else:
                 if value is not None:
-                    yield Document(file, index, line, value)
+                    yield Document(file, index, line, value, node.start_mark.index, node.end_mark.index)
             index += 1
     finally:
         loader.dispose()

@@ -3,8 +3,8 @@
 Only the module of the verb that is asked for is imported, so that `pratique --help` costs next to nothing.
 
 Exit codes of every verb: 0 done; 2 wrong usage or something that could not be done, with a sentence on stderr; 130
-interrupted; 141 the reader of the output went away. `check` and `waiver check` add 1: something was denied, or does not
-count; so does `fix --diff`: there is something to fix.
+interrupted; 141 the reader of the output went away. `check`, `waiver check`, `policy test`, `parity` add 1: something
+is denied, does not count, fails or differs; so does `fix --diff`: there is something to fix.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Verb(NamedTuple):
 
 VERBS = (
     Verb("check", "pratiquectl.check", "judge manifests on disk as the cluster would"),
+    Verb("parity", "pratiquectl.parity", "compare the verdicts of check with those of a live webhook"),
     Verb("fix", "pratiquectl.fix", "write what policies would change into manifests, or show it"),
     Verb("serve", "pratiquectl.serve", "serve the admission webhook"),
     Verb("certs", "pratiquectl.certs", "make a CA and a serving certificate for the webhook"),
@@ -53,6 +54,7 @@ VERBS = (
     Verb("policy", "pratiquectl.policy", "list policies, or show one"),
     Verb("subject", "pratiquectl.subject", "show what policies see of manifests"),
     Verb("waiver", "pratiquectl.waiver", "ask for an exception, approve one, and see which count"),
+    Verb("completion", "pratiquectl.completion", "print what makes a shell complete commands"),
     Verb("demo", "pratiquectl.demo", "serve the webhook and send it the example manifests"),
 )
 """Every verb there is; a new one is one file and one line here."""
@@ -129,13 +131,19 @@ def _run_as_conftest(arguments: list[str]) -> int:
     return _run(link.reorder(arguments)) if code is None else code
 
 
+def program_name() -> str:
+    """How this was called: `pratique`, or `kubectl pratique` as the plugin of kubectl that `kubectl-pratique` is."""
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119 - pathlib costs what `--help` must not
+    return "kubectl pratique" if name.startswith("kubectl-pratique") else "pratique"
+
+
 def _run(arguments: list[str]) -> int:
     wanted = arguments[0] if arguments else ""
     own = next((verb for verb in VERBS if verb.name == wanted and verb.own_flags), None)
     if own is not None and not {"-h", "--help"} & set(arguments):
         return cast(OwnFlagsModule, importlib.import_module(own.module)).run_arguments(arguments[1:])
     parser = argparse.ArgumentParser(
-        prog="pratique",
+        prog=program_name(),
         description="Policy as code for AI platforms on Kubernetes.",
         epilog="`pratique VERB --help` shows the options of a verb and an example.",
         allow_abbrev=False,

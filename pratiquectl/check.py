@@ -10,35 +10,46 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from attestations.inventory import Inventory
+from attestations.recorded import load_facts
 from evaluators.select import choose_engine, start_evaluator
 from pratique.cache import DecisionCache
 from pratique.configuration import Configuration, load_configuration
-from pratique.decision import Door, Outcome
+from pratique.decision import Decision, Door, Finding, Result, Severity
 from pratique.engine import Engine, Request
 from pratique.errors import InputError, Problem
 from pratique.facts import FactSource
 from pratique.kinds import ContentCache, Context, context_of, subject_of
 from pratique.policy import PolicySet
 from pratiquectl.__main__ import EXIT_DENIED, EXIT_DONE, EXIT_ERROR, Subparsers
-from pratiquectl.manifests import Found, Manifest, read_manifests
+from pratiquectl.baseline import read_baseline, write_baseline
+from pratiquectl.inputs import Inputs, read_inputs
+from pratiquectl.manifests import Found, Manifest
 from pratiquectl.options import (
     add_approvers,
     add_config,
     add_now,
     add_policies,
+    add_user,
     approvers_path,
     clock,
     config_path,
     policies_path,
+    request_of,
     terminal_width,
     tools_cache,
 )
 from reports.check import Item, Judged, Report
+from reports.check_text import summary
+from reports.explanation import explain
 from reports.formats import CHECK_FORMATS, writer
+from reports.text import visible
 
 AT_ONCE = 32
 """Objects that are judged at one time: enough to keep an engine busy, few enough to keep in memory."""
@@ -46,12 +57,15 @@ AT_ONCE = 32
 DECISION_SECONDS = 30.0
 """How long one object may take; a few milliseconds are usual."""
 
+MAX_SECONDS = 3600.0
+"""What `--timeout` may be: nobody waits for longer."""
+
 PROGRESS_AFTER_SECONDS = 2.0
 PROGRESS_EVERY_SECONDS = 0.5
 
 _CACHE_BYTES = 32 * 2**20
 
-_CLUSTER_SCOPED = frozenset(
+CLUSTER_SCOPED = frozenset(
     {
         ("", "Namespace"), ("", "Node"), ("", "PersistentVolume"), ("apiextensions.k8s.io", "CustomResourceDefinition"),
         ("rbac.authorization.k8s.io", "ClusterRole"), ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
@@ -81,54 +95,191 @@ def add_parser(subparsers: Subparsers) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="file, folder (searched for YAML and JSON files), or - for stdin"
+        "paths", nargs="*", metavar="PATH", help="file, folder (searched for YAML and JSON files), or - for stdin"
+    )
+    what = parser.add_argument_group("what is judged")
+    what.add_argument(
+        "--helm", action="append", default=[], metavar="CHART", help="what `helm template` makes of it; may be repeated"
+    )
+    what.add_argument(
+        "--values", action="append", default=[], metavar="FILE", help="values for the charts; may be repeated"
+    )
+    what.add_argument(
+        "--kustomize", action="append", default=[], metavar="DIR", help="what `kustomize build` makes of it"
+    )
+    what.add_argument(
+        "--changed-since",
+        default="",
+        metavar="REF",
+        help="judge only what changed since git revision REF (since it and HEAD parted); the rest is still context. "
+        "Where policies or configuration changed, everything is judged",
+    )
+    what.add_argument(
+        "--namespace", default="default", metavar="NS", help="for objects that do not name theirs (default: default)"
     )
     add_config(parser)
     add_policies(parser)
     add_approvers(parser)
     add_now(parser)
+    add_user(parser)
+    parser.add_argument(
+        "--facts", type=Path, metavar="FILE", help="recorded facts, for runs that must not ask a registry (docs/ci)"
+    )
     parser.add_argument(
         "--engine", default="auto", choices=("auto", "opa", "regopy"), help="what runs the policies (default: auto)"
     )
     parser.add_argument(
-        "--namespace", default="default", metavar="NS", help="for objects that do not name theirs (default: default)"
+        "--timeout",
+        type=_seconds,
+        default=DECISION_SECONDS,
+        metavar="SECONDS",
+        help=f"how long one object may take, before it is undecided (default: {DECISION_SECONDS:g})",
     )
-    parser.add_argument("-o", "--output", default="text", choices=tuple(CHECK_FORMATS), help="format (default: text)")
+    verdict = parser.add_argument_group("the verdict")
+    verdict.add_argument("--baseline", type=Path, metavar="FILE", help="findings that are known, and do not count")
+    verdict.add_argument(
+        "--write-baseline",
+        type=Path,
+        metavar="FILE",
+        help="write all findings there are as a baseline; they do not count then",
+    )
+    verdict.add_argument(
+        "--fail-on",
+        type=Severity,
+        choices=tuple(Severity),
+        metavar="SEVERITY",
+        help="exit code 1 for findings of this severity or a higher one, whether they deny or warn, and for no others: "
+        "low, medium, high or critical (default: for everything that is denied)",
+    )
+    shown = parser.add_argument_group("the report")
+    shown.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        type=_output,
+        metavar="FORMAT[=FILE]",
+        help=f"format, and where to write it (default: text, standard output); may be repeated. There are: "
+        f"{', '.join(CHECK_FORMATS)}",
+    )
+    shown.add_argument(
+        "--explain", action="store_true", help="say of each object which bindings matched and why (text, json)"
+    )
+    shown.add_argument(
+        "--catalogue", default="", metavar="URL", help="where the policies are described (default: README.md of theirs)"
+    )
+
+
+def _output(text: str) -> tuple[str, str]:
+    name, _, file = text.partition("=")
+    if name not in CHECK_FORMATS:
+        raise argparse.ArgumentTypeError(f"there is no format {name!r}; there are: {', '.join(CHECK_FORMATS)}")
+    return name, file
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds, above 0 and up to {MAX_SECONDS:g}")
+    return seconds
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge what is at the paths and print the report; the exit code is the verdict.
 
     Raises:
-        LoadError, EvaluationError: there is nothing to judge with.
+        LoadError, EvaluationError: there is nothing to judge with. InputError: a tool that is needed is not there.
     """
+    if not (args.paths or args.helm or args.kustomize):
+        raise InputError("there is nothing to judge: name a file, a folder, - for stdin, --helm or --kustomize")
+    outputs = args.output or [("text", "")]
+    if sum(not file for _, file in outputs) > 1:
+        raise InputError("two formats cannot share standard output; give all but one a file: -o sarif=report.sarif")
+    if args.explain and not any(name in ("text", "json") for name, _ in outputs):
+        raise InputError("--explain needs the format text or json")
+    if args.values and not args.helm:
+        raise InputError("--values are for charts; name one with --helm")
     policies = PolicySet.load(policies_path(args))
     configuration = load_configuration(config_path(args), policies, approvers=approvers_path(args))
-    report = asyncio.run(_check(args, policies, configuration))
-    writer(CHECK_FORMATS, args.output)(report, sys.stdout, terminal=terminal_width())
-    sys.stdout.flush()
-    return _exit_code(report)
+    baseline = None if args.baseline is None else read_baseline(args.baseline)
+    found = read_inputs(
+        Inputs(
+            paths=args.paths,
+            charts=args.helm,
+            values=args.values,
+            kustomizations=args.kustomize,
+            namespace=args.namespace,
+            changed_since=args.changed_since,
+            judged_with=(policies_path(args), config_path(args)),
+        )
+    )
+    report = replace(
+        asyncio.run(_check(args, policies, configuration, found)),
+        baseline=baseline,
+        fail_on=args.fail_on,
+        catalogue=_catalogue(args),
+        root=str(Path.cwd()),
+        version=version("pratique"),
+    )
+    if args.write_baseline is not None:
+        count = write_baseline(args.write_baseline, report)
+        print(f"{args.write_baseline}: {count} findings written", file=sys.stderr)
+        report = replace(report, baseline=read_baseline(args.write_baseline))
+    for name, file in outputs:
+        write = writer(CHECK_FORMATS, name)
+        if file:
+            with Path(file).open("w", encoding="utf-8", errors="backslashreplace") as stream:
+                write(report, stream, terminal=None)
+        else:
+            write(report, sys.stdout, terminal=terminal_width())
+            sys.stdout.flush()
+    if all(file for _, file in outputs):
+        print(summary(report), file=sys.stderr)
+    return _exit_code(report, changed_since=args.changed_since)
 
 
-def _exit_code(report: Report) -> int:
+def _catalogue(args: argparse.Namespace) -> str:
+    if args.catalogue:
+        return str(args.catalogue)
+    file = policies_path(args) / "README.md"
+    return str(file) if file.is_file() else ""
+
+
+def _exit_code(report: Report, *, changed_since: str) -> int:
     if not report.judged() and not report.problems:
+        if changed_since:
+            print(f"pratique: no manifest changed since {visible(changed_since)}", file=sys.stderr)
+            return EXIT_DONE
         print("pratique: there was nothing to judge; see that the paths are right", file=sys.stderr)
         return EXIT_ERROR
-    if report.problems or report.judged(Outcome.UNDECIDED):
+    if report.is_open:
         return EXIT_ERROR
-    return EXIT_DENIED if report.judged(Outcome.DENIED) else EXIT_DONE
+    return EXIT_DENIED if report.fails else EXIT_DONE
 
 
-async def _check(args: argparse.Namespace, policies: PolicySet, configuration: Configuration) -> Report:
-    found = list(read_manifests(args.paths))
-    async with engine_over(found, args, policies, configuration, clock=clock(args)) as engine:
-        items = await _judge_all(found, engine, namespace=args.namespace)
+async def _check(
+    args: argparse.Namespace, policies: PolicySet, configuration: Configuration, found: Sequence[Found]
+) -> Report:
+    recorded = {} if args.facts is None else load_facts(args.facts, clock=clock(args))
+    async with engine_over(found, args, policies, configuration, clock=clock(args), recorded=recorded) as engine:
+        judge = Judge(
+            found,
+            engine,
+            namespace=args.namespace,
+            request=request_of(args),
+            explained=args.explain,
+            seconds=args.timeout,
+        )
+        items = await judge.items()
     return Report(
         items=tuple(items),
         engine=engine.evaluator.name,
         engine_version=engine.evaluator.version,
         bundle_digest=policies.digest,
         configuration_digest=configuration.digest,
+        policies=policies.policies,
     )
 
 
@@ -140,9 +291,10 @@ async def engine_over(
     configuration: Configuration,
     *,
     clock: Callable[[], datetime],
+    recorded: Mapping[str, FactSource] | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine for a whole input, on the evaluator that `--engine` chose: it knows the namespaces of the input, and
-    what facts can be had from its objects.
+    what facts can be had from its objects. Facts that were `recorded` count before any other source of theirs.
 
     Raises:
         LoadError, EvaluationError: there is nothing to judge with.
@@ -154,7 +306,10 @@ async def engine_over(
             policies=policies,
             configuration=configuration,
             evaluator=evaluator,
-            facts={source.name: source for source in fact_sources(found, namespace=args.namespace, now=clock())},
+            facts={
+                **{source.name: source for source in fact_sources(found, namespace=args.namespace, now=clock())},
+                **(recorded or {}),
+            },
             namespace_labels=namespaces_known(found, configuration).get,
             cache=DecisionCache(max_bytes=_CACHE_BYTES),
             clock=clock,
@@ -184,49 +339,104 @@ def namespaces_known(found: Iterable[Found], configuration: Configuration) -> Ma
     return {name: {**own, "kubernetes.io/metadata.name": name} for name, own in labels.items()}
 
 
-async def _judge_all(found: Sequence[Found], engine: Engine, *, namespace: str) -> list[Item]:
-    """The items in the order of `found`, at most `AT_ONCE` of them in the making."""
-    content = ContentCache()
-    context = context_of((item.object for item in found if isinstance(item, Manifest)), namespace=namespace)
-    progress = _Progress(len(found))
-    items: list[Item] = []
-    running: deque[asyncio.Task[Item]] = deque()
-    try:
-        for item in found:
-            judgement = _judge(item, engine, namespace=namespace, content=content, context=context)
-            running.append(asyncio.create_task(judgement))
-            if len(running) >= AT_ONCE:
+class Judge:
+    """Judges objects that were found together, each in the light of the others."""
+
+    def __init__(
+        self,
+        found: Sequence[Found],
+        engine: Engine,
+        *,
+        namespace: str,
+        request: Request,
+        explained: bool = False,
+        seconds: float = DECISION_SECONDS,
+    ) -> None:
+        self._found = found
+        self._engine = engine
+        self._namespace = namespace
+        self._request = request
+        self._explained = explained
+        self._seconds = seconds
+        self._content = ContentCache()
+        objects = [item.object for item in found if isinstance(item, Manifest)]
+        self._context: Context = context_of(objects, namespace=namespace)
+        self._cluster_scoped = cluster_scoped(objects)
+
+    async def items(self) -> list[Item]:
+        """What became of each that is to be judged, in their order, at most `AT_ONCE` of them in the making."""
+        wanted = [item for item in self._found if not isinstance(item, Manifest) or item.judged]
+        progress = _Progress(len(wanted))
+        items: list[Item] = []
+        running: deque[asyncio.Task[Item]] = deque()
+        try:
+            for item in wanted:
+                running.append(asyncio.create_task(self._item(item)))
+                if len(running) >= AT_ONCE:
+                    items.append(await running.popleft())
+                    progress.show(len(items))
+            while running:
                 items.append(await running.popleft())
                 progress.show(len(items))
-        while running:
-            items.append(await running.popleft())
-            progress.show(len(items))
-    finally:
-        progress.clear()
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-    return items
+        finally:
+            progress.clear()
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        return items
 
+    async def _item(self, item: Found) -> Item:
+        if not isinstance(item, Manifest):
+            return item
+        try:
+            decision = await self.decision(item)
+        except InputError as error:
+            return Problem(item.file, f"line {item.line}" if item.line else "", str(error))
+        paths = {
+            finding.path
+            for evaluation in decision.evaluations
+            if evaluation.result is not Result.PASS
+            for finding in (*evaluation.findings, _WHOLE)
+        }
+        explanation = explain(decision, self._engine.configuration) if self._explained else None
+        return Judged(item.file, item.line, decision, item.positions(paths) if paths else {}, explanation)
 
-async def _judge(item: Found, engine: Engine, *, namespace: str, content: ContentCache, context: Context) -> Item:
-    if not isinstance(item, Manifest):
-        return item
-    try:
-        place = default_namespace(item.object, namespace)
-        subject = subject_of(item.object, namespace=place, cache=content, context=context)
-        decision = await engine.decide(
-            subject, Door.CI, request=Request(operation="CREATE"), deadline=time.monotonic() + DECISION_SECONDS
+    async def decision(self, item: Manifest) -> Decision:
+        """The decision on one object. Raises: InputError."""
+        place = default_namespace(item.object, self._namespace, cluster_scoped=self._cluster_scoped)
+        subject = subject_of(item.object, namespace=place, cache=self._content, context=self._context)
+        return await self._engine.decide(
+            subject, Door.CI, request=self._request, deadline=time.monotonic() + self._seconds
         )
-    except InputError as error:
-        return Problem(item.file, f"line {item.line}", str(error))
-    return Judged(item.file, item.line, decision)
 
 
-def default_namespace(obj: Mapping[str, Any], namespace: str) -> str:
+_WHOLE = Finding("", "")
+"""Stands for the object itself, which must be found where a path is not."""
+
+
+def cluster_scoped(objects: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
+    """The kinds that have no namespace, by group and kind: those that are known, and what the CRDs among `objects`
+    say of theirs."""
+    known = set(CLUSTER_SCOPED)
+    for obj in objects:
+        if obj.get("kind") != "CustomResourceDefinition":
+            continue
+        spec = obj.get("spec")
+        names = spec.get("names") if isinstance(spec, dict) else None
+        if isinstance(spec, dict) and isinstance(names, dict):
+            defined = (str(spec.get("group")), str(names.get("kind")))
+            known.discard(defined)
+            if spec.get("scope") == "Cluster":
+                known.add(defined)
+    return frozenset(known)
+
+
+def default_namespace(
+    obj: Mapping[str, Any], namespace: str, *, cluster_scoped: frozenset[tuple[str, str]] = CLUSTER_SCOPED
+) -> str:
     """`namespace`, or none for an object of a kind that has none."""
     group = str(obj["apiVersion"]).rpartition("/")[0]
-    return "" if (group, str(obj["kind"])) in _CLUSTER_SCOPED else namespace
+    return "" if (group, str(obj["kind"])) in cluster_scoped else namespace
 
 
 class _Progress:

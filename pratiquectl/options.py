@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from pratique.errors import ConfigError, Problem
+from pratique.engine import Request
+from pratique.errors import ConfigError, InputError, Problem
 from pratique.ledger import DATABASE_NAME, LedgerReader
+from pratique.policy import PolicyMetadata, PolicySet
 from pratiquectl.places import tools_cache as tools_cache  # where other verbs look for it
 
 DEFAULT_STATE = Path(".run", "state")
@@ -21,6 +23,8 @@ DEFAULT_CONFIG = Path("policies", "bindings")
 STATE_VARIABLE = "PRATIQUE_STATE"
 APPROVERS_VARIABLE = "PRATIQUE_APPROVERS"
 """The same names as those of the server's settings."""
+AUTHENTICATED = "system:authenticated"
+"""The group of everybody whose name the API server knows."""
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +97,30 @@ def clock(args: argparse.Namespace) -> Callable[[], datetime]:
     return lambda: cast(datetime, args.now)
 
 
+def add_user(parser: argparse.ArgumentParser) -> None:
+    """`--as-user NAME` and `--as-group NAME`."""
+    parser.add_argument(
+        "--as-user", default="", metavar="NAME", help="who is said to apply it: bindings may exempt users, or ask"
+    )
+    parser.add_argument(
+        "--as-group", action="append", default=[], metavar="NAME", help="a group of that user; may be repeated"
+    )
+
+
+def request_of(args: argparse.Namespace) -> Request:
+    """The creation of an object by who `--as-user` and `--as-group` name.
+
+    Raises:
+        InputError: there is a group without a user.
+    """
+    if args.as_group and not args.as_user:
+        raise InputError("--as-group names the groups of somebody; name them with --as-user")
+    groups = tuple(args.as_group)
+    if args.as_user and AUTHENTICATED not in groups:
+        groups += (AUTHENTICATED,)  # as the API server does (k8s.io/apiserver/pkg/endpoints/filters, impersonation)
+    return Request(operation="CREATE", user=args.as_user, groups=groups)
+
+
 def utc_time(text: str) -> datetime:
     """A time with its zone, for argparse."""
     try:
@@ -111,6 +139,19 @@ def policies_path(args: argparse.Namespace) -> Path:
         ConfigError: they were not named, and the default does not exist.
     """
     return _existing(args.policies, DEFAULT_POLICIES, "--policies")
+
+
+def find_policy(policies: PolicySet, wanted: str) -> PolicyMetadata:
+    """The policy of this name or id.
+
+    Raises:
+        InputError: there is none.
+    """
+    for policy in policies.policies.values():
+        if wanted in (policy.name, policy.id) or wanted.upper() == policy.id:
+            return policy
+    known = ", ".join(f"{policy.id} ({policy.name})" for policy in policies.policies.values())
+    raise InputError(f"there is no policy {wanted!r} in this bundle; it has: {known}")
 
 
 def config_path(args: argparse.Namespace) -> Path:

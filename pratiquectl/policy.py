@@ -1,17 +1,17 @@
-"""`pratique policy`: what the policies of a bundle demand, from their own METADATA."""
+"""`pratique policy`: what the policies of a bundle demand, from their own METADATA; tests of them, and new ones."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
-from pratique.errors import InputError
 from pratique.policy import PolicyMetadata, PolicySet
+from pratiquectl import policy_new, policy_test
 from pratiquectl.__main__ import EXIT_DONE, Subparsers
-from pratiquectl.options import add_policies, policies_path, terminal_width
+from pratiquectl.options import add_policies, find_policy, policies_path, terminal_width
 from reports.columns import write_table
 from reports.text import visible
 
@@ -20,17 +20,20 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add the verb's parser."""
     parser = subparsers.add_parser(
         "policy",
-        help="list policies, or show one",
-        description="List the policies of a bundle, or show one: parameters, fix, controls.",
+        help="list policies, show one, test them, begin one",
+        description="List the policies of a bundle; show one: parameters, fix, controls; run their tests and cases; or "
+        "write the beginnings of a new one.",
         epilog="Example: pratique policy show GPU-001",
         allow_abbrev=False,
     )
-    what = parser.add_subparsers(title="what", dest="what", metavar="list|show", required=True)
+    what = parser.add_subparsers(title="what", dest="what", metavar="list|show|test|new", required=True)
     listed = what.add_parser("list", help="all of them", epilog="Example: pratique policy list", allow_abbrev=False)
     shown = what.add_parser(
         "show", help="one of them", epilog="Example: pratique policy show gpu/limit -o json", allow_abbrev=False
     )
     shown.add_argument("policy", metavar="NAME_OR_ID")
+    policy_test.add_parser(cast(Subparsers, what))
+    policy_new.add_parser(cast(Subparsers, what))
     for each in (listed, shown):
         add_policies(each)
         each.add_argument("-o", "--output", default="table", choices=("table", "json"), help="format (default: table)")
@@ -42,6 +45,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         PolicyError: the bundle cannot be loaded. InputError: there is no such policy in it.
     """
+    if args.what == "test":
+        return policy_test.run(args)
+    if args.what == "new":
+        return policy_new.run(args)
     policies = PolicySet.load(policies_path(args))
     if args.what == "list":
         ordered = sorted(policies.policies.values(), key=lambda policy: policy.name)
@@ -55,20 +62,12 @@ def run(args: argparse.Namespace) -> int:
             columns = ("id", "name", "severity", "judges", "title")
             write_table(rows, sys.stdout, columns=columns, terminal=terminal_width(), whole=("id", "name"))
         return EXIT_DONE
-    policy = _find(policies, args.policy)
+    policy = find_policy(policies, args.policy)
     if args.output == "json":
         _write_json(_document(policy))
     else:
         print(_text(policy))
     return EXIT_DONE
-
-
-def _find(policies: PolicySet, wanted: str) -> PolicyMetadata:
-    for policy in policies.policies.values():
-        if wanted in (policy.name, policy.id) or wanted.upper() == policy.id:
-            return policy
-    known = ", ".join(f"{policy.id} ({policy.name})" for policy in policies.policies.values())
-    raise InputError(f"there is no policy {wanted!r} in this bundle; it has: {known}")
 
 
 def _write_json(value: Any) -> None:

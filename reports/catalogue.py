@@ -19,7 +19,7 @@ def render(policies: PolicySet) -> str:
     ordered = sorted(policies.policies.values(), key=lambda policy: policy.id)
     rows = [("id", "policy", "title", "severity", "judges"), ("---",) * 5]
     rows += [
-        (policy.id, f"[{policy.name}](#{_anchor(policy)})", policy.title, policy.severity, _listed(policy.subjects))
+        (policy.id, f"[{policy.name}](#{anchor(policy.name)})", policy.title, policy.severity, _listed(policy.subjects))
         for policy in ordered
     ]
     table = "\n".join(f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows)
@@ -79,9 +79,9 @@ def _listed(values: frozenset[str]) -> str:
     return ", ".join(sorted(values))
 
 
-def _anchor(policy: PolicyMetadata) -> str:
-    """The anchor that GitHub and GitLab make of the section's heading."""
-    return policy.name.replace("/", "")
+def anchor(policy: str) -> str:
+    """The anchor that GitHub and GitLab make of the heading of the section of `policy`."""
+    return policy.replace("/", "")
 
 
 def _flat(text: str) -> str:

@@ -21,6 +21,13 @@ DECISION_FORMATS: Mapping[str, str] = {
 CHECK_FORMATS: Mapping[str, str] = {
     "text": "reports.check_text",
     "json": "reports.check_json",
+    "sarif": "reports.check_sarif",
+    "junit": "reports.check_junit",
+    "github": "reports.check_github",
+    "gitlab": "reports.check_gitlab",
+    "azuredevops": "reports.check_azuredevops",
+    "markdown": "reports.check_markdown",
+    "tap": "reports.check_tap",
 }
 """Of what `pratique check` found (`reports.check.Report`)."""
 

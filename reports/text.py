@@ -251,7 +251,7 @@ def _rule_paragraph(rule: _Rule, mark: str) -> _Paragraph:
     for finding in rule.findings[:_MAX_FINDINGS]:
         text = f"  at {visible(finding.path, limit=_MAX_PATH) or '/'}: {visible(finding.message)}"
         if finding.patches:
-            text += f"\n  patch: {_patch_text(finding.patches)}"
+            text += f"\n  patch: {patch_text(finding.patches)}"
         items.append(text)
     ending = f"  fix: {visible(rule.remediation)}" if rule.remediation else ""
     return _Paragraph(
@@ -268,7 +268,7 @@ def _heading(mark: str, policy_id: str, severity: Severity, title: str) -> str:
     return f"{mark}{visible(policy_id)} ({severity}){' ' if title else ''}{visible(title)}"
 
 
-def _patch_text(patches: Sequence[Patch]) -> str:
+def patch_text(patches: Sequence[Patch]) -> str:
     """The shortest JSON text of the patches (RFC 6902), if it is short enough to read."""
     operations = [
         {"op": patch.op, "path": patch.path} | ({} if patch.op == "remove" else {"value": patch.value})

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import orjson
 import pytest
 
 from evaluators.select import choose_engine, start_evaluator
-from pratique.configuration import Configuration, build
-from pratique.decision import Decision, Door, Evaluation
-from pratique.engine import Engine, Request
+from pratique.decision import Decision, Evaluation
 from pratique.evaluator import Evaluator, Results
-from pratique.facts import FactSource
-from pratique.kinds import subject_of
 from pratique.policy import PolicySet
-from pratique.yamlfile import Document
-from pratiquectl.check import fact_sources
-from pratiquectl.manifests import Manifest
+from pratiquectl.cases import SECONDS, decide, facts_of
 from tests.policies.cases import REPOSITORY, Case, load_cases, patched
 
+__all__ = ["ENGINES", "SECONDS", "Outcome", "facts_of"]
+
 ENGINES = ("opa", "regopy")
-NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
-"""The time of every decision."""
-SECONDS = 10.0
-"""For one decision; the engines need milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,37 +92,4 @@ async def decide_once(engine: str, case: Case, policies: PolicySet) -> Outcome:
 
 async def _decide(case: Case, policies: PolicySet, evaluator: Evaluator) -> Outcome:
     recorder = _Recorder(evaluator)
-    engine = Engine(
-        policies=policies,
-        configuration=_configuration(case, policies),
-        evaluator=recorder,
-        facts=facts_of(case),
-        clock=lambda: NOW,
-    )
-    decision = await engine.decide(
-        subject_of(case.object), Door.CI, request=Request(), deadline=time.monotonic() + SECONDS
-    )
-    return Outcome(decision, tuple(recorder.documents))
-
-
-def facts_of(case: Case) -> Mapping[str, FactSource]:
-    """What the case's object and those beside it say, as for `pratique check`."""
-    objects = [case.object, *case.beside]
-    found = [Manifest("case", 1, obj) for obj in objects]
-    return {source.name: source for source in fact_sources(found, namespace="default", now=NOW)}
-
-
-def _configuration(case: Case, policies: PolicySet) -> Configuration:
-    binding = {
-        "apiVersion": "pratique.dev/v1alpha1",
-        "kind": "PolicyBinding",
-        "metadata": {"name": "case"},
-        "spec": {"policy": case.policy, "parameters": case.parameters},
-    }
-    namespace = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": case.object["metadata"].get("namespace", "default"), "labels": case.namespace_labels},
-    }
-    documents = [Document(case.id, index, 1, value) for index, value in enumerate((binding, namespace))]
-    return build(documents, policies)
+    return Outcome(await decide(case, policies, recorder), tuple(recorder.documents))

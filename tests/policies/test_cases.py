@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import jsonschema_rs
 import pytest
@@ -279,7 +278,7 @@ def test_documents_are_what_the_schema_says(outcomes: Mapping[tuple[str, str], O
 def test_a_deny_case_has_a_twin_that_differs_in_one_place(name: str) -> None:
     case = _CASES[name]
     twin = _CASES[name.replace("/deny_", "/allow_")]
-    found = differences(_judged(case), _judged(twin))
+    found = differences(case.judged, twin.judged)
     assert len(found) == 1, found
 
 

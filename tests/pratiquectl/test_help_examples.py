@@ -64,6 +64,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("place")
     for folder in ("policies", "examples"):
         shutil.copytree(REPOSITORY / folder, place / folder)
+    limit = Path("tests", "cases", "gpu", "limit")
+    shutil.copytree(REPOSITORY / limit, place / limit)
     state = place / DEFAULT_STATE
     asyncio.run(_fill(state / DATABASE_NAME))
     run(place, "certs --out certs --host 127.0.0.1")
@@ -102,7 +104,11 @@ def run(place: Path, example: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("example", [each for each in examples() if not each.startswith("pratique serve")])
+ELSEWHERE_TESTED = ("pratique serve", "pratique parity")
+"""Examples that need a running server; of parity, `tests/e2e/test_parity.py` runs what is shown."""
+
+
+@pytest.mark.parametrize("example", [each for each in examples() if not each.startswith(ELSEWHERE_TESTED)])
 def test_example_works(place: Path, example: str) -> None:
     program, verb, *_ = example.split()
     assert program == "pratique", example

@@ -1,0 +1,198 @@
+"""What `pratique check` says of all cases and examples is what a real API server with the webhook says of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pratique.policy import PolicySet
+from pratiquectl.__main__ import main
+from pratiquectl.check import CLUSTER_SCOPED
+from tests.e2e.conftest import Govern
+from tests.support.cluster import REPOSITORY, Client, Cluster
+from tests.support.parity import namespaces, write_bindings, write_inputs
+from webhook.registration import RESOURCES
+
+EXPLAINED: Mapping[str, tuple[str, frozenset[str]]] = {
+    "DEFAULT-002": ("into a Pod that says nothing, the ServiceAccount plugin mounts a token: so it says", frozenset()),
+    "DEFAULT-008": (
+        "lists that are empty are dropped",
+        frozenset(
+            {
+                "defaults/topology-spread/allow_affinity_to_nodes",
+                "defaults/topology-spread/allow_no_constraints_by_the_author",
+                "workload/topology-spread/deny_empty",
+            }
+        ),
+    ),
+    "IMAGE-005": ("imagePullPolicy is filled in, so the same finding is told in other words", frozenset()),
+    "LABELS-001": (
+        "a label that is null becomes empty text",
+        frozenset({"defaults/namespace-labels/deny_labels_null", "labels/cost-attribution/deny_label_null"}),
+    ),
+    "WORKLOAD-001": (
+        'a limit that is null or 0 becomes "0"',
+        frozenset(
+            {
+                "workload/resource-limits/deny_cpu_limit_null",
+                "workload/resource-limits/deny_cpu_limit_zero",
+                "workload/resource-limits/deny_memory_limit_zero",
+            }
+        ),
+    ),
+    "WORKLOAD-107": (
+        "annotations of AppArmor are copied into their fields",
+        frozenset({"workload/apparmor/deny_annotation"}),
+    ),
+    "WORKLOAD-121": (
+        "a volume whose type is missing, or is none that the API knows, becomes an emptyDir",
+        frozenset(
+            {
+                *(f"workload/host-path-volumes/allow_{name}" for name in ("cronjob", "empty_hostpath", "model_cache")),
+                "workload/host-path-volumes/allow_hostpath_of_the_wrong_type",
+                "workload/host-path-volumes/allow_second_volume",
+                *(f"workload/volume-types/deny_type_{name}" for name in ("configmap", "csi", "downwardapi")),
+                *(f"workload/volume-types/deny_type_{name}" for name in ("ephemeral", "image", "projected", "secret")),
+                "workload/volume-types/deny_unknown_type",
+            }
+        ),
+    ),
+}
+"""The policies that find something else in what the API server makes of an object, why, and in which cases. No case is
+named where that is so for every object of a kind; `_unexplained` says of which."""
+
+_REFUSED_BY_ITSELF = re.compile(
+    r"the API server refuses it for another reason "
+    r"\(HTTP (400\): .* cannot be handled as a .*|422\): .* is invalid: .*"
+    r"|403\): .*error looking up service account .*)",
+    re.DOTALL,
+)
+"""What never comes to a webhook: values of a wrong type, objects that are not valid, a service account that there is
+not."""
+
+
+@pytest.mark.parametrize("engine", ["opa", "regopy"])
+def test_only_what_the_api_server_does_itself_makes_a_difference(
+    cluster: Cluster, govern: Govern, engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here OPA judges, there the engine: the embedded one needs most of a second for all policies of one object, so it
+    is given the `deny` cases and the examples only."""
+    folder, config = tmp_path / "m", tmp_path / "config"
+    cases = write_inputs(folder, deny_only=engine == "regopy")
+    policies = PolicySet.load(REPOSITORY / "policies")
+    write_bindings(config, policies, cases)
+    _prepare(cluster, folder, namespaces(cases))
+    with govern(engine=engine, bindings=(config / "all.yaml").read_text()):
+        _patient(cluster.client())
+        main(
+            [
+                *("parity", str(folder), "--kubeconfig", str(cluster.kubeconfig()), "-o", "json"),
+                *("--policies", str(REPOSITORY / "policies"), "--config", str(config), "--engine", "opa"),
+            ]
+        )
+    found = {
+        Path(each["file"]).relative_to(folder).with_suffix("").as_posix(): each
+        for each in json.loads(capsys.readouterr().out)
+    }
+    other = {name: (each["here"], each["there"]) for name, each in found.items() if each["here"] != each["there"]}
+    assert other == {}
+    assert {name: unexplained for name, each in found.items() if (unexplained := _unexplained(name, each))} == {}
+    refused = {name: each["problem"] for name, each in found.items() if each["problem"]}
+    assert {name: why for name, why in refused.items() if not _REFUSED_BY_ITSELF.fullmatch(why)} == {}
+    assert len(found) - len(refused) > len(found) / 2
+
+
+def _unexplained(name: str, compared: Mapping[str, Any]) -> list[str]:
+    """What is said of an object at one door only, without a reason in `EXPLAINED`."""
+    here, there = (compared[side] for side in ("only_here", "only_there"))
+    left = []
+    for saying in (*here, *there):
+        policy_id, _, place = saying.removeprefix("warning: ").partition(" ")
+        _, names = EXPLAINED.get(policy_id, ("", None))
+        match policy_id:
+            case "DEFAULT-002":
+                explained = compared["subject"].startswith("Pod ") and saying in here
+            case "IMAGE-005":
+                path = place.partition(": ")[0]
+                explained = all(any(f" {path}: " in other for other in side) for side in (here, there))
+            case _:
+                explained = names is not None and name in names
+        if not explained:
+            left.append(saying)
+    return left
+
+
+def _patient(client: Client) -> None:
+    """Let the API server wait as long as it can: a machine that does other things too must make no difference."""
+    for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations"):
+        for found in client.get(f"/apis/admissionregistration.k8s.io/v1/{kind}").body["items"]:
+            webhooks = [{**webhook, "timeoutSeconds": 30} for webhook in found["webhooks"]]
+            path = f"/apis/admissionregistration.k8s.io/v1/{kind}/{found['metadata']['name']}"
+            assert client.merge(path, {"webhooks": webhooks}).ok
+
+
+def _prepare(cluster: Cluster, folder: Path, names: Iterable[str]) -> None:
+    """Every namespace and every kind of the input, so that nothing is refused for want of one."""
+    client = cluster.client()
+    for name in names:
+        if not client.get(f"/api/v1/namespaces/{name}/serviceaccounts/default").ok:
+            cluster.create_namespace(name) if name != "default" else _service_account(client)
+    kinds = {
+        (obj["apiVersion"], obj["kind"]) for file in folder.rglob("*.json") for obj in [json.loads(file.read_text())]
+    }
+    made = [name for kind in sorted(kinds) if (name := _define(client, *kind))]
+    until = time.monotonic() + 30
+    while not all(_established(client.get(f"{_CRDS}/{name}").body) for name in made) and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def _service_account(client: Client) -> None:
+    metadata = {"name": "default", "namespace": "default"}
+    assert client.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}).ok
+
+
+def _define(client: Client, api_version: str, kind: str) -> str:
+    """Define the kind by a CRD that takes anything, if nobody serves it; the name of that."""
+    group, _, version = api_version.rpartition("/")
+    if "." not in group or group.endswith(".k8s.io"):
+        return ""
+    plural = RESOURCES.get((group, kind), f"{kind.lower()}s")
+    name = f"{plural}.{group}"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    spec = {
+        "group": group,
+        "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+        "scope": "Cluster" if (group, kind) in CLUSTER_SCOPED else "Namespaced",
+        "versions": [served],
+    }
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+    known = client.get(f"{_CRDS}/{name}")
+    if known.ok:
+        versions = known.body["spec"]["versions"]
+        if all(each["name"] != version for each in versions):
+            versions = [*versions, {**served, "storage": False}]
+            assert client.merge(f"{_CRDS}/{name}", {"spec": {"versions": versions}}).ok
+        return name
+    answer = client.create(crd)
+    assert answer.ok, f"{name}: {answer.message}"
+    return name
+
+
+def _established(crd: Mapping[str, Any]) -> bool:
+    conditions = crd.get("status", {}).get("conditions", [])
+    return any((each["type"], each["status"]) == ("Established", "True") for each in conditions)
