@@ -304,14 +304,5 @@ def test_patches_make_the_object_comply(outcomes: Mapping[tuple[str, str], Outco
     assert outcomes[engine, f"{name} patched"].evaluation.result is Result.PASS
 
 
-def _judged(case: Case) -> dict[str, Any]:
-    return {
-        "object": case.object,
-        "beside": list(case.beside),
-        "parameters": case.parameters,
-        "namespace_labels": case.namespace_labels,
-    }
-
-
 def _shows(case: Case, thing: str) -> bool:
     return any(thing in f"{path}: {message}" for path, message in case.findings)
