@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from evaluators.opa import OpaEvaluator
+from evaluators.opa_binary import PINNED_OPA_VERSION
 from evaluators.opa_external import ExternalOpaEvaluator
 from evaluators.regopy import RegopyEvaluator
-from evaluators.opa_binary import PINNED_OPA_VERSION
 from evaluators.select import EngineChoice, choose_engine, start_evaluator
 from pratique.errors import ConfigError, PolicyError
 from pratique.evaluator import Evaluator
