@@ -189,7 +189,7 @@ class ApiServerDryRun:
             status, data = response.status, response.data
             warned = [_warning(text) for text in response.headers.getlist("Warning")]
             response.release_conn()
-            answer = orjson.loads(data)
+            answer = {} if status == 404 and data[:1] != b"{" else orjson.loads(data)
         except (urllib3.exceptions.HTTPError, OpenApiException, OSError) as error:
             raise EvidenceUnavailable(f"the API server cannot be asked for {path}: {error}") from error
         except orjson.JSONDecodeError as error:
