@@ -8,7 +8,6 @@ from typing import Any
 
 import tomli
 
-from pratiquectl.conftest.parsers import go
 from pratiquectl.conftest.parsers.errors import ParseError
 from pratiquectl.conftest.parsers.source import Source
 
@@ -39,7 +38,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ParseError(f"{value} is not a number that JSON has")
-        return go.number(value)
+        return value  # 1e6 stays what it is: conftest shows it as 1e+06, and whole numbers in full
     return _time(value)
 
 

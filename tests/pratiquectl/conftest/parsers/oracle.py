@@ -59,6 +59,15 @@ def loads(text: bytes) -> Any:
     return json.loads(text, parse_int=lambda digits: -0.0 if digits == "-0" else int(digits))
 
 
+def as_printed(value: Any) -> Any:
+    """`value` as `conftest parse` prints it: Go's JSON writes 2.0 as 2."""
+    if isinstance(value, dict):
+        return {key: as_printed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_printed(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and str(value) != "-0.0" else value
+
+
 def canonical(document: Any) -> str:
     """`document` so that 1, 1.0 and true differ, and the order of keys does not count."""
     return json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pratiquectl.conftest.parsers import PARSERS, ParseError, configuration, parse
-from tests.pratiquectl.conftest.parsers.oracle import Refused, canonical, conftest_parse
+from tests.pratiquectl.conftest.parsers.oracle import Refused, as_printed, canonical, conftest_parse
 
 pytestmark = pytest.mark.slow
 
@@ -48,4 +48,6 @@ def test_the_document_is_conftests(path: Path, monkeypatch: pytest.MonkeyPatch) 
     else:
         expected = conftest_parse(path, parser=parser, **options)
         documents = parse(path.read_bytes(), parser=parser, path=str(path), proto_file_dirs=[str(PROTOS)])
+        if parser == "toml":
+            documents = as_printed(documents)
         assert canonical(configuration(documents)) == canonical(expected)
