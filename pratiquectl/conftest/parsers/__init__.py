@@ -112,8 +112,8 @@ def supported_extension(path: str) -> bool:
 def parse(content: bytes, *, parser: str, path: str, proto_file_dirs: Sequence[str] = ()) -> list[Any]:
     """The documents of a file, as `parser` reads it: one, but for YAML with lines of `---`.
 
-    Numbers are `int` where they are whole, else `float`, but for TOML, which tells 1 from 1.0; the documents hold nothing
-    that JSON does not have.
+    Numbers are `int` where they are whole, else `float`, but for TOML, which tells 1 from 1.0; the documents hold
+    nothing that JSON does not have.
 
     Raises:
         ParseError: the file is not what the parser reads, is too large or nested too deep, or there is no such parser;

@@ -65,7 +65,8 @@ def as_printed(value: Any) -> Any:
         return {key: as_printed(item) for key, item in value.items()}
     if isinstance(value, list):
         return [as_printed(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() and str(value) != "-0.0" else value
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e21 and str(value) != "-0.0"
+    return int(value) if whole else value
 
 
 def canonical(document: Any) -> str:
