@@ -30,7 +30,7 @@ from pratique.policy import PolicySet
 from pratiquectl.__main__ import EXIT_DENIED, EXIT_DONE, EXIT_ERROR, Subparsers
 from pratiquectl.baseline import read_baseline, write_baseline
 from pratiquectl.inputs import Inputs, read_inputs
-from pratiquectl.manifests import Found, Manifest
+from pratiquectl.manifests import Found, Manifest, unread
 from pratiquectl.options import (
     add_approvers,
     add_config,
@@ -318,12 +318,11 @@ async def engine_over(
         await evaluator.close()
 
 
-def fact_sources(found: Iterable[Found], *, namespace: str, now: datetime) -> Sequence[FactSource]:
+def fact_sources(found: Sequence[Found], *, namespace: str, now: datetime) -> Sequence[FactSource]:
     """The sources of facts that need no network: what the objects of an input say, each in its line."""
-    unread = next((str(item) for item in found if isinstance(item, Problem)), "")
     objects = [item.object for item in found if isinstance(item, Manifest)]
     return [
-        Inventory(objects, collected_at=now, namespace=namespace, unread=unread),
+        Inventory(objects, collected_at=now, namespace=namespace, unread=unread(found)),
     ]
 
 

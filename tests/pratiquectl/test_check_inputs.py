@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from pratique.facts import Unavailable
+from pratique.kinds import subject_of
 from pratiquectl import inputs
 from pratiquectl.__main__ import main
+from pratiquectl.check import fact_sources
+from pratiquectl.manifests import Manifest
 from tests.support import workloads
 from tests.support.small_bundle import small_bundle
 
@@ -274,6 +281,17 @@ def test_what_did_not_change_is_context(run: Any, tree: Path) -> None:
     code, out, _ = run(".", "--changed-since", "HEAD")
     assert code == 1
     assert "this Deployment can use 9 GPUs" in out
+
+
+def test_what_did_not_change_and_cannot_be_read_leaves_sums_unknown(tree: Path) -> None:
+    write(tree / "new.yaml", bad("new"))
+    found = inputs.read_inputs(inputs.Inputs(paths=["."], namespace="default", changed_since="HEAD"))
+    (new,) = [item for item in found if isinstance(item, Manifest) and item.judged]
+    subject = subject_of(new.object, namespace="default")
+    (source,) = fact_sources(found, namespace="default", now=datetime.now(UTC))
+    facts = asyncio.run(source.gather(source.keys(subject), deadline=time.monotonic() + 5))
+    assert facts
+    assert all(isinstance(fact, Unavailable) and "broken.yaml" in fact.reason for fact in facts.values())
 
 
 def test_a_chart_changed_when_any_file_of_it_did(run: Any, tree: Path, chart: Path, tools: Path) -> None:
