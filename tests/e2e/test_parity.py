@@ -87,10 +87,9 @@ not, versions of Kubernetes' own kinds that are served no more."""
 def test_only_what_the_api_server_does_itself_makes_a_difference(
     cluster: Cluster, govern: Govern, engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Here OPA judges, there the engine: the embedded one needs most of a second for all policies of one object, so it
-    is given the `deny` cases and the examples only."""
+    """Here OPA judges, there the engine."""
     folder, config = tmp_path / "m", tmp_path / "config"
-    cases = write_inputs(folder, deny_only=engine == "regopy")
+    cases = write_inputs(folder, engine=engine)
     policies = PolicySet.load(REPOSITORY / "policies")
     write_bindings(config, policies, cases)
     _prepare(cluster, folder, namespaces(cases))

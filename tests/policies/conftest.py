@@ -17,7 +17,7 @@ from pratique.policy import PolicySet
 from pratiquectl.cases import SECONDS, decide, facts_of
 from tests.policies.cases import REPOSITORY, Case, load_cases, patched
 
-__all__ = ["ENGINES", "SECONDS", "Outcome", "facts_of"]
+__all__ = ["ENGINES", "SECONDS", "Outcomes", "facts_of"]
 
 ENGINES = ("opa", "regopy")
 
@@ -59,14 +59,23 @@ def policies() -> PolicySet:
     return PolicySet.load(REPOSITORY / "policies")
 
 
+class Outcomes:
+    """What came of each case, and of each case with its patches applied, as `<case> patched`; an engine decides on all
+    of them when the first of its outcomes is asked for."""
+
+    def __init__(self, policies: PolicySet) -> None:
+        self._policies = policies
+        self._decided: dict[str, Mapping[str, Outcome]] = {}
+
+    def of(self, engine: str) -> Mapping[str, Outcome]:
+        if engine not in self._decided:
+            self._decided[engine] = asyncio.run(_decide_all(engine, self._policies))
+        return self._decided[engine]
+
+
 @pytest.fixture(scope="session")
-def outcomes(policies: PolicySet) -> Mapping[tuple[str, str], Outcome]:
-    """What came of each case, by engine and case; and of each case with its patches applied, as `<case> patched`."""
-    return {
-        (engine, case): outcome
-        for engine in ENGINES
-        for case, outcome in asyncio.run(_decide_all(engine, policies)).items()
-    }
+def outcomes(policies: PolicySet) -> Outcomes:
+    return Outcomes(policies)
 
 
 async def _decide_all(engine: str, policies: PolicySet) -> dict[str, Outcome]:

@@ -11,9 +11,10 @@ from pratique.decision import Result
 from pratique.patches import apply
 from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY, Case, differences, load_cases, load_one, patched
-from tests.policies.conftest import ENGINES, Outcome
+from tests.policies.conftest import ENGINES, Outcomes
 
 _CASES = load_cases()
+_ENGINES = ("opa", pytest.param("regopy", marks=pytest.mark.slow))
 _DENY = [name for name, case in _CASES.items() if case.verdict == "deny"]
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle/postStart", "lifecycle/preStop")
@@ -245,10 +246,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 """What each policy requires or looks at, as its findings show it; each must be in a finding of some deny case."""
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", _ENGINES)
 @pytest.mark.parametrize("name", _CASES)
-def test_a_case_gives_exactly_its_findings(outcomes: Mapping[tuple[str, str], Outcome], name: str, engine: str) -> None:
-    case, evaluation = _CASES[name], outcomes[engine, name].evaluation
+def test_a_case_gives_exactly_its_findings(outcomes: Outcomes, name: str, engine: str) -> None:
+    case, evaluation = _CASES[name], outcomes.of(engine)[name].evaluation
 
     assert (evaluation.result, evaluation.reason) == (Result.FAIL if case.verdict == "deny" else Result.PASS, "")
     assert tuple((finding.path, finding.message) for finding in evaluation.findings) == case.findings
@@ -257,17 +258,18 @@ def test_a_case_gives_exactly_its_findings(outcomes: Mapping[tuple[str, str], Ou
     assert apply(case.object, patches) == patched(case).object, "the patches, as printed, do what the case says"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _CASES)
-def test_both_engines_are_given_the_same_document(outcomes: Mapping[tuple[str, str], Outcome], name: str) -> None:
-    opa, regopy = (outcomes[engine, name].documents for engine in ENGINES)
+def test_both_engines_are_given_the_same_document(outcomes: Outcomes, name: str) -> None:
+    opa, regopy = (outcomes.of(engine)[name].documents for engine in ENGINES)
     assert opa == regopy
 
 
-def test_documents_are_what_the_schema_says(outcomes: Mapping[tuple[str, str], Outcome]) -> None:
+def test_documents_are_what_the_schema_says(outcomes: Outcomes) -> None:
     validator = jsonschema_rs.Draft7Validator(load_one(REPOSITORY / "policies" / "schemas" / "input.json"))
     wrong = {
         (name, error.message)
-        for (_, name), outcome in outcomes.items()
+        for name, outcome in outcomes.of("opa").items()
         for document in outcome.documents
         for error in validator.iter_errors(document)
     }
@@ -298,10 +300,10 @@ def test_every_policy_shows_each_thing_that_it_requires(policies: PolicySet) -> 
     assert missing == set()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", _ENGINES)
 @pytest.mark.parametrize("name", [name for name in _DENY if _CASES[name].patches])
-def test_patches_make_the_object_comply(outcomes: Mapping[tuple[str, str], Outcome], name: str, engine: str) -> None:
-    assert outcomes[engine, f"{name} patched"].evaluation.result is Result.PASS
+def test_patches_make_the_object_comply(outcomes: Outcomes, name: str, engine: str) -> None:
+    assert outcomes.of(engine)[f"{name} patched"].evaluation.result is Result.PASS
 
 
 def _shows(case: Case, thing: str) -> bool:

@@ -27,7 +27,7 @@ def test_all_cases_and_examples_come_to_the_same_at_both_doors(
 ) -> None:
     policies = tmp_path / "policies"
     shutil.copytree(REPOSITORY / "policies", policies, ignore=shutil.ignore_patterns("bindings", "levels"))
-    cases = write_inputs(tmp_path / "m")
+    cases = write_inputs(tmp_path / "m", engine=engine)
     write_bindings(tmp_path / "config", PolicySet.load(policies), cases)
     with Webhook(tmp_path / "webhook", config=tmp_path / "config", policies=policies, engine=engine) as webhook:
         code = main(
