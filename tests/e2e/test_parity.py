@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pratiquectl.check import CLUSTER_SCOPED
 from tests.e2e.conftest import Govern
 from tests.support.cluster import REPOSITORY, Client, Cluster
 from tests.support.parity import namespaces, write_bindings, write_inputs
+from tests.support.processes import wait_until
 from webhook.registration import RESOURCES
 
 EXPLAINED: Mapping[str, tuple[str, frozenset[str]]] = {
@@ -83,6 +84,18 @@ _REFUSED_BY_ITSELF = re.compile(
 not, versions of Kubernetes' own kinds that are served no more."""
 
 
+@pytest.fixture
+def definitions(cluster: Cluster) -> Iterator[None]:
+    """What is defined meanwhile is gone afterwards: other tests define the same kinds in their own ways."""
+    client = cluster.client()
+    before = _defined(client)
+    yield
+    for name in _defined(client) - before:
+        client.delete(f"{_CRDS}/{name}")
+    wait_until(lambda: _defined(client) <= before, timeout_seconds=60, what="the kinds of this test are gone")
+
+
+@pytest.mark.usefixtures("definitions")
 @pytest.mark.parametrize("engine", ["opa", "regopy"])
 def test_only_what_the_api_server_does_itself_makes_a_difference(
     cluster: Cluster, govern: Govern, engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -161,6 +174,10 @@ def _prepare(cluster: Cluster, folder: Path, names: Iterable[str]) -> None:
 
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def _defined(client: Client) -> set[str]:
+    return {item["metadata"]["name"] for item in client.get(_CRDS).body["items"]}
 
 
 def _service_account(client: Client) -> None:
