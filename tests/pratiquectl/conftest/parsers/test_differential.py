@@ -353,7 +353,8 @@ def test_hcl2(texts: list[str]) -> None:
     )
 )
 def test_hcl1(texts: list[str]) -> None:
-    assert_same(texts, "hcl1")
+    as_json = "{"  # HCL 1 written as JSON is refused here: docs/conftest-parsers.md
+    assert_same([text for text in texts if not text.lstrip().startswith(as_json)], "hcl1")
 
 
 @differential(
