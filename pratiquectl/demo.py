@@ -35,6 +35,7 @@ from pratique.errors import EvaluationError, PratiqueError, Problem
 from pratique.kinds import subject_of
 from pratique.ledger import DATABASE_NAME, LedgerReader
 from pratiquectl.__main__ import EXIT_DONE, EXIT_ERROR, Subparsers
+from pratiquectl.check import default_namespace
 from pratiquectl.manifests import Manifest, read_manifests
 from pratiquectl.options import (
     DEFAULT_STATE,
@@ -278,7 +279,8 @@ def _review(manifest: dict[str, Any]) -> dict[str, Any]:
     group, _, version = manifest["apiVersion"].rpartition("/")
     kind = {"group": group, "version": version, "kind": manifest["kind"]}
     resource = {"group": group, "version": version, "resource": f"{manifest['kind'].lower()}s"}
-    metadata = {"namespace": _NAMESPACE, **manifest.get("metadata", {})}
+    namespace = default_namespace(manifest, _NAMESPACE)
+    metadata = {**({"namespace": namespace} if namespace else {}), **manifest.get("metadata", {})}
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -289,7 +291,7 @@ def _review(manifest: dict[str, Any]) -> dict[str, Any]:
             "requestKind": kind,
             "requestResource": resource,
             "name": metadata.get("name", ""),
-            "namespace": metadata["namespace"],
+            "namespace": metadata.get("namespace", ""),
             "operation": "CREATE",
             "userInfo": {"username": USER, "groups": ["data-science", "system:authenticated"]},
             "object": {**manifest, "metadata": metadata},

@@ -147,6 +147,19 @@ def test_kept_demo_serves_until_it_is_ended(place: Path, number: signal.Signals)
         assert list((place / "temporary").iterdir()) == []
 
 
+def test_object_of_a_kind_without_namespaces_is_sent_without_one(place: Path, demo: Demo) -> None:
+    workspace = {
+        "apiVersion": "ai.platform.internal/v1",
+        "kind": "AIWorkspace",
+        "metadata": {"name": "lab"},
+        "spec": {},
+    }
+    (place / "examples" / "pods.yaml").write_text(yaml.safe_dump(workspace))
+    done = demo()
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(("allowed", "denied"))]
+    assert [row[:3] for row in rows] == [["allowed", "AIWorkspace", "lab"]]
+
+
 def test_object_that_cannot_be_judged_is_2_and_the_others_are_shown(place: Path, demo: Demo) -> None:
     (place / "examples" / "broken.yaml").write_text("apiVersion: v1\nkind: Pod\nspec: {containers: no}\n")
     done = demo()
