@@ -443,7 +443,35 @@ def _bundle(policies: PolicySet) -> bytes:
         )
     queries = {name: _queries(metadata) for name, metadata in policies.policies.items()}
     bundle = {"digest": policies.digest, "modules": modules, "data": orjson.loads(data), "queries": queries}
-    return orjson.dumps(bundle)
+    return orjson.dumps({**bundle, "owners": _owners(policies)})
+
+
+def _owners(policies: PolicySet) -> dict[str, str]:
+    """The policy that each module belongs to, by path; none for those that all share. Nothing at all where a module may
+    refer to a policy, so that policies cannot be told apart."""
+    if any(_may_refer_to_a_policy(module.text) for module in policies.modules):
+        return {}
+    packages = {f"policies.{name.replace('-', '_').replace('/', '.')}": name for name in policies.policies}
+    return {module.path: packages[module.package] for module in policies.modules if module.package in packages}
+
+
+def _may_refer_to_a_policy(text: str) -> bool:
+    """Whether a module reads a part of `data` that is not named, or is that of policies."""
+    if not _DATA.search(text):
+        return False
+    tokens = list(tokenize(text))
+    return any(
+        token.text == "data"
+        and token.kind not in ("string", "raw")
+        and tokens[index - 1].text != "."
+        and not _NAMED.match(text, token.start)
+        for index, token in enumerate(tokens)
+    )
+
+
+_DATA = re.compile(r"\bdata\b(?!\.lib\b)")
+_NAMED = re.compile(r"data\.(?!policies\b)\w")
+"""A part of `data` that is no policy's."""
 
 
 def bundle_of(modules: Sequence[tuple[str, str]], queries: Mapping[str, Mapping[str, str]]) -> bytes:

@@ -20,12 +20,12 @@ from typing import Any
 import pytest
 import uvloop
 
-from evaluators.regopy import HANG_LOOKS, WATCH_SECONDS, RegopyEvaluator, rewritten
-from evaluators.regopy_worker import QUOTE
+from evaluators.regopy import HANG_LOOKS, WATCH_SECONDS, RegopyEvaluator, _bundle, rewritten
+from evaluators.regopy_worker import QUOTE, STEADY_DOCUMENTS, Answers
 from pratique.errors import EvaluationError, RuleError
 from pratique.evaluator import PolicyResult
 from pratique.policy import PolicySet
-from tests.evaluators.bundle import soon
+from tests.evaluators.bundle import policy_set, soon
 from tests.support.bundles import ROOT, bundle
 
 RECOVERY_SECONDS = 2.0
@@ -597,6 +597,44 @@ def test_it_is_loaded_once_and_closed_for_good(tmp_path: Path) -> None:
             await evaluator.close()
 
     asyncio.run(act())
+
+
+_THREE = {
+    name: f'violations contains {{"message": "{name[-1]}", "path": ""}} if input.subject.loud'
+    for name in ("test/a", "test/b", "test/c", "test/d", "test/e")
+}
+
+
+def test_policies_that_are_asked_for_again_and_again_are_compiled_by_themselves() -> None:
+    policies = policy_set(**{name.replace("/", "__"): body for name, body in _THREE.items()})
+    answers = Answers(json.loads(_bundle(policies)))
+    for number in range(STEADY_DOCUMENTS + 5):
+        for asked in (["test/a"], ["test/b"]):
+            answer = json.loads(answers.to(json.dumps({"policies": asked, "subject": {"loud": True}}).encode()))
+            assert [found["message"] for found in answer["results"][asked[0]]["violations"]] == [asked[0][-1]]
+            answers.prepare()
+        assert answers.compiled_alone == ({"test/a", "test/b"} if 2 * number + 1 >= STEADY_DOCUMENTS else set())
+    for asked in (["test/c"], ["test/a", "test/b", "test/d"]):
+        answer = json.loads(answers.to(json.dumps({"policies": asked, "subject": {"loud": True}}).encode()))
+        assert {name: len(result["violations"]) for name, result in answer["results"].items()} == dict.fromkeys(
+            asked, 1
+        )
+
+
+@pytest.mark.parametrize(
+    ("reference", "told_apart"),
+    [
+        ("data.policies.test.b.violations", False),
+        ('data["policies"]', False),
+        ("[x | x := data]", False),
+        ("data.lib.x", True),
+        ("input.data", True),
+        ('"data.policies"', True),
+    ],
+)
+def test_policies_that_may_refer_to_each_other_stay_together(reference: str, told_apart: bool) -> None:
+    policies = policy_set(test__a=f"violations contains {{}} if count({reference}) > 0", test__b="violations := set()")
+    assert bool(json.loads(_bundle(policies))["owners"]) == told_apart
 
 
 def test_close_finishes_what_is_in_flight(tmp_path: Path) -> None:
