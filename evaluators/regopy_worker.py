@@ -97,8 +97,9 @@ class Answers:
     """What answers documents: the whole bundle, or the part of it that is asked for.
 
     What a query costs grows with all that was compiled with it, twofold from 50 policies to 100. A configuration binds
-    some policies of a library, so once the same ones were asked for `STEADY_DOCUMENTS` times, they are compiled by
-    themselves as well, between two documents. A document that asks for others is answered by the whole bundle, as ever.
+    some policies of a library, so those of the first document are compiled by themselves as well, before the second,
+    and more of them once the same ones were asked for `STEADY_DOCUMENTS` times. A document that asks for others is
+    answered by the whole bundle, as ever.
     """
 
     def __init__(self, bundle: dict[str, Any]) -> None:
@@ -127,7 +128,7 @@ class Answers:
         queries = self._bundle["queries"]
         if (
             not self._divisible
-            or self._steady != STEADY_DOCUMENTS
+            or self._steady != (STEADY_DOCUMENTS if self.compiled_alone else 1)
             or self._asked == self.compiled_alone
             or 2 * len(self._asked) > len(queries)
             or not self._asked <= queries.keys()
