@@ -111,8 +111,9 @@ metadata: {name: settings}
 
 def program(folder: Path, name: str, text: str, **fields: str) -> None:
     folder.mkdir(exist_ok=True)
-    file = folder / name
-    file.write_text(text.format(python=sys.executable, **fields))
+    (folder / f"{name}.py").write_text(text.format(python=sys.executable, **fields))
+    file = folder / name  # the path of the interpreter may hold a space, which a first line `#!` cannot
+    file.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$0.py" "$@"\n')
     file.chmod(0o755)
 
 
