@@ -52,6 +52,7 @@ class Unanswerable(Exception):
 def main(parent: int) -> None:
     """Serve the process `parent` until it closes stdin or dies."""
     _die_with(parent)
+    sys.setrecursionlimit(MAX_DEPTH + 50)
     source = sys.stdin.buffer
     with os.fdopen(os.dup(1), "wb") as sink:
         os.dup2(2, 1)  # regopy prints parse errors of json.unmarshal and the like to stdout
@@ -157,7 +158,6 @@ def _load(bundle: dict[str, Any]) -> Callable[[dict[str, Any]], bytes]:
     import regopy  # type: ignore[import-untyped]  # it has no stubs; what it returns is checked here
     from regopy import rego_shared
 
-    sys.setrecursionlimit(MAX_DEPTH + 50)
     interpreter = regopy.Interpreter()
     interpreter.log_level = regopy.LogLevel.NONE
     interpreter.strict_built_in_errors = True

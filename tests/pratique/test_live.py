@@ -119,7 +119,7 @@ def place(tmp_path: Path) -> _Place:
 
 
 def _run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 20))
+    asyncio.run(asyncio.wait_for(test, 120))  # for what hangs; the slowest takes 10 s with coverage
 
 
 async def _decide(live: Live, *, seconds: float = 5) -> Decision:

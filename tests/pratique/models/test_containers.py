@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -206,11 +205,11 @@ def test_code_on_the_command_line(code: str, name: str, version: str) -> None:
     assert [server.trust_remote_code for server in found.servers] == [f"{C}/command/2"]
 
 
-def test_a_long_script_is_read_to_its_end_in_little_time() -> None:
+@pytest.mark.timeout(60)
+def test_a_long_script_is_read_to_its_end_in_one_pass() -> None:
+    """Half a second here; what reads it again from each place takes minutes."""
     script = "echo 'a' ;\n" * 50_000 + 'vllm serve "a/b" --trust-remote-code'
-    started = time.process_time()
     found = content({"command": ["sh", "-c", script]})
-    assert time.process_time() - started < 2
     assert [model.name for model in found.models] == ["a/b"]
     assert [server.trust_remote_code for server in found.servers] == [f"{C}/command/2"]
 
