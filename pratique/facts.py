@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,13 +53,19 @@ class FactSource(Protocol):
         """One fact for each key, by `deadline` (a `time.monotonic()` instant)."""
 
 
+GATHERING_SHARE = 0.6
+"""Of the time until the deadline of a decision, what gathering may take: policies have yet to run on what was found."""
+
+
 async def gather_facts(
     sources: Mapping[str, FactSource], names: Sequence[str], subject: Subject, *, deadline: float
 ) -> dict[str, Mapping[str, Fact]]:
     """The facts of each source in `names` about `subject`, gathered side by side.
 
-    A source that is not configured, or leaves a key unanswered, gives `Unavailable`: no fact is ever silently missing.
+    Sources have `GATHERING_SHARE` of the time until `deadline`. A source that is not configured, or leaves a key unanswered, gives `Unavailable`: no fact is ever silently missing.
     """
+    now = time.monotonic()
+    deadline = now + GATHERING_SHARE * (deadline - now)
 
     async def one(name: str) -> Mapping[str, Fact]:
         source = sources.get(name)
