@@ -48,6 +48,8 @@ READING_SECONDS = 60.0
 """How long one image may take to be read, whoever still waits for it."""
 MAX_READINGS = 8
 """Images that are read at one time; protects memory, since each may hold a document of megabytes."""
+MAX_PREFETCHES = 1_000
+"""Images that wait to be read before anybody asks for them; the others are read when they are asked for."""
 MAX_MEMORY_BYTES = 64 * 2**20
 MAX_DATABASE_BYTES = 512 * 2**20
 """Protects the disk: what was read longest ago goes first."""
@@ -143,7 +145,7 @@ class EvidenceStore:
     def prefetch(self, images: Iterable[ImageRef]) -> None:
         """Begin to read what will be asked for soon; what fails is asked for again by whoever needs it."""
         for image in images:
-            if not image.error:
+            if not image.error and len(self._pending) < MAX_PREFETCHES:
                 self._start(f"prefetch {image.reference}", lambda image=image: self._prefetched(image))  # type: ignore[misc]
 
     async def aclose(self) -> None:

@@ -62,7 +62,8 @@ async def gather_facts(
 ) -> dict[str, Mapping[str, Fact]]:
     """The facts of each source in `names` about `subject`, gathered side by side.
 
-    Sources have `GATHERING_SHARE` of the time until `deadline`. A source that is not configured, or leaves a key unanswered, gives `Unavailable`: no fact is ever silently missing.
+    Sources have `GATHERING_SHARE` of the time until `deadline`. A source that is not configured, or leaves a key
+    unanswered, gives `Unavailable`: no fact is ever silently missing.
     """
     now = time.monotonic()
     deadline = now + GATHERING_SHARE * (deadline - now)

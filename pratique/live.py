@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from pratique.decision import Door, Enforcement, Result
 from pratique.engine import BUILT_IN_FACTS, Engine, NamespaceLabels, NamespaceLookup, Request
 from pratique.errors import ConfigError, EvaluationError, LoadError, PratiqueError, Problem
 from pratique.evaluator import Evaluator
+from pratique.facts import FactSource
 from pratique.kinds import subject_of
 from pratique.matching import Match
 from pratique.policy import PolicySet
@@ -97,6 +98,7 @@ class Live:
         cache: DecisionCache | None = None,
         namespace_labels: NamespaceLabels | None = None,
         namespace_lookup: NamespaceLookup | None = None,
+        facts: Mapping[str, FactSource] | None = None,
         before_change: Callable[[Configuration, PolicySet], Awaitable[None]] | None = None,
         poll_seconds: float = 1.0,
     ) -> None:
@@ -105,7 +107,8 @@ class Live:
         good configuration is kept; None: nowhere.
 
         `cache` is shared by all engines: its keys hold the digests. Without `namespace_labels`, those of the
-        Namespace documents in the configuration count. `before_change` is awaited before each new pair of bundle and
+        Namespace documents in the configuration count. `facts` are the sources that every engine has, by name.
+        `before_change` is awaited before each new pair of bundle and
         configuration comes into force.
         """
         self.engine: Engine | None = None
@@ -129,6 +132,7 @@ class Live:
         self._cache = cache
         self._namespace_labels = namespace_labels
         self._namespace_lookup = namespace_lookup
+        self._facts = facts
         self._before_change = before_change
         self._poll_seconds = poll_seconds
         self._tried: _Seen | None = None
@@ -247,6 +251,7 @@ class Live:
             configuration=configuration,
             evaluator=evaluator,
             cache=self._cache,
+            facts=self._facts,
             namespace_labels=self._namespace_labels,
             namespace_lookup=self._namespace_lookup,
         )

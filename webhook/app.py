@@ -36,6 +36,7 @@ from pratique.kinds import Autoscaler, ContentCache
 from pratique.ledger import Ledger
 from pratique.live import Live
 from pratique.shape import Object
+from pratique.subject import Subject
 from reports.text import visible
 from webhook.body import BodyBudget, BodyReader, Disconnected, Refused
 from webhook.break_glass import with_bypasses
@@ -98,6 +99,10 @@ class Parents(Protocol):
         self, group: str, kind: str, namespace: str, name: str, *, deadline: float
     ) -> Mapping[str, Any] | None:
         """The object, as JSON has it; None where there is none. Raises: EvidenceUnavailable."""
+
+
+Foresee = Callable[[Subject], None]
+"""Is told of an object whose pods will be asked about soon, and returns at once."""
 
 
 class NoParents:
@@ -327,10 +332,11 @@ def create_app(
     own: OwnKinds | None = None,
     known: KnownObjects | None = None,
     break_glass_users: frozenset[str] = frozenset(),
+    foresee: Foresee | None = None,
 ) -> Webhook:
     """The webhook as an ASGI application, to be served by uvicorn. `own` judges Pratique's own objects, `known` tells
     what other objects of the cluster say of one; the rules about its own webhook do not stop `break_glass_users`
-    (`webhook.break_glass`)."""
+    (`webhook.break_glass`). `foresee` is told of what was let in whose pods are still to come."""
     metrics.watch(live, recorder if isinstance(recorder, Ledger) else None)
     intake = Intake(limits, metrics)
     judge = Judge(
@@ -341,6 +347,7 @@ def create_app(
         own=own or OwnKinds(),
         break_glass_users=break_glass_users,
         known=known or KnownObjects(),
+        foresee=foresee,
     )
     endpoints = {
         "/validate": ReviewEndpoint(judge.validate, intake),
@@ -362,8 +369,10 @@ class Judge:
         own: OwnKinds,
         known: KnownObjects,
         break_glass_users: frozenset[str],
+        foresee: Foresee | None,
     ) -> None:
         self._own = own
+        self._foresee = foresee
         self._known = known
         self._break_glass_users = break_glass_users
         self._live = live
@@ -397,6 +406,8 @@ class Judge:
             own = self._own.evaluations(review, engine)
             del review
             decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
+            if self._foresee is not None and decision.outcome is Outcome.ALLOWED and subject.gvk.kind != "Pod":
+                self._foresee(subject)
             del subject, request
             decision = with_evaluations(decision, own)
             if doubt:
