@@ -66,7 +66,8 @@ class Unread:
 class Found:
     """All that hangs on an image.
 
-    `digest` is what the reference resolved to, `manifests` the platform manifests below it by digest (itself, with the
+    `digest` is what the reference resolved to, `root` the bytes of the manifest or index that has it, `manifests` the
+    platform manifests below it by digest (itself, with the platform "", where it is no index).
     """
 
     registry: str
@@ -75,6 +76,7 @@ class Found:
     manifests: Mapping[str, str]
     pieces: tuple[Piece, ...]
     unread: tuple[Unread, ...] = ()
+    root: bytes = b""
 
 
 class Reason(Enum):
