@@ -29,7 +29,7 @@ violations contains {"message": message, "path": image.path} if {
 	message := concat("", [containers.users_of(image, input.subject), ": the image ", values.shown(image.reference), _said(image.reference)])
 }
 
-patches contains {"op": "replace", "path": image.path, "value": concat("@", [image.reference, _digest(image.reference)])} if {
+patches contains {"op": "replace", "path": image.path, "value": concat("@", [image.reference, _resolved(image.reference)])} if {
 	some image in _tagged
 }
 
@@ -40,11 +40,11 @@ _tagged contains image if {
 	object.get(image, "reference", "") != ""
 }
 
-_said(reference) := concat(" ", [" has no digest; its tag leads to", _digest(reference)]) if _digest(reference)
+_said(reference) := concat(" ", [" has no digest; its tag leads to", _resolved(reference)]) if _resolved(reference)
 
-_said(reference) := " has no digest, and the registry has no such image" if not _digest(reference)
+_said(reference) := " has no digest, and the registry has no such image" if not _resolved(reference)
 
-_digest(reference) := digest if {
+_resolved(reference) := digest if {
 	digest := object.get(_facts, [reference, "value", "digest"], null)
 	is_string(digest)
 	regex.match("^sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})$", digest)

@@ -37,11 +37,11 @@ import data.lib.values
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	not _signed(image)
+	not _is_signed(image)
 	message := concat("", [containers.users_of(image, input.subject), ": ", _defect(image), "; required is ", _required])
 }
 
-_signed(image) if {
+_is_signed(image) if {
 	object.get(image, "error", "") == ""
 	signers := signatures.signers_of(_facts, image.reference)
 	count(signers) > 0

@@ -35,7 +35,7 @@ violations contains {"message": message, "path": path} if {
 	object.get(model, "scheme", "") == "oci"
 	object.get(model, "unresolved", "") == ""
 	uri := object.get(model, "uri", "")
-	not _signed(uri)
+	not _is_signed(uri)
 	path := object.get(model, "path", "")
 	message := _message("the model", uri)
 }
@@ -45,7 +45,7 @@ violations contains {"message": message, "path": path} if {
 	path := object.get(image, "path", "")
 	not _is_of_a_container(path)
 	reference := object.get(image, "reference", "")
-	not _signed(reference)
+	not _is_signed(reference)
 	message := _message("the image volume", reference)
 }
 
@@ -55,7 +55,7 @@ _is_of_a_container(path) if {
 	container.image.path == path
 }
 
-_signed(reference) if {
+_is_signed(reference) if {
 	signers := signatures.signers_of(_facts, reference)
 	count(signers) > 0
 	_is_wanted(signers)

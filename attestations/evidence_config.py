@@ -1,0 +1,200 @@
+"""How evidence is looked for and who is trusted to sign it, as one document:
+
+    apiVersion: pratique.dev/v1alpha1
+    kind: EvidenceConfig
+    metadata: {name: evidence}
+    spec:
+      registries:                         # how hosts are reached; HTTPS and the system's certificates for all others
+        - {host: registry.internal:5000, caFile: ca.pem, mirrors: [mirror.internal/hub], onlyMirrors: false}
+        - {host: "localhost:5001", plainHTTP: true}
+      credentials:
+        dockerConfig: config.json         # with its helpers
+        pullSecrets: [pull-secret.yaml]   # Secrets of Kubernetes, as kubectl prints them
+      signers: [...]                      # see attestations/trust.py
+      trustRoots: [...]
+      builders:                           # whose provenance is believed, and who has to have signed it
+        - {id: "https://github.com/acme/*", signers: [ci]}
+
+Files are named relative to the document's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+
+from attestations import trust
+from attestations.registry_settings import HostSettings, RegistrySettings
+from attestations.trust import Pattern, PatternKind, TrustConfiguration, trust_from_document
+from pratique.canonical import canonical_json, sha256
+from pratique.errors import ConfigError, InputError, Problem
+from pratique.pointer import pointer
+from pratique.yamlfile import load_documents
+
+MAX_FILE_BYTES = 4 * 2**20
+"""Protects the process from a file that was named by mistake."""
+
+_TEXT = {"type": "string", "minLength": 1}
+_TEXTS = {"type": "array", "items": _TEXT}
+
+
+def _object(required: Sequence[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": [*required], "additionalProperties": False, "properties": properties}
+
+
+SCHEMA: Mapping[str, Any] = _object(
+    ("apiVersion", "kind", "spec"),
+    apiVersion={"const": "pratique.dev/v1alpha1"},
+    kind={"const": "EvidenceConfig"},
+    metadata=_object((), name=_TEXT),
+    spec=_object(
+        (),
+        registries={
+            "type": "array",
+            "items": _object(
+                ("host",),
+                host=_TEXT,
+                caFile=_TEXT,
+                plainHTTP={"type": "boolean"},
+                mirrors=_TEXTS,
+                onlyMirrors={"type": "boolean"},
+            ),
+        },
+        credentials=_object((), dockerConfig=_TEXT, pullSecrets=_TEXTS),
+        builders={
+            "type": "array",
+            "items": _object(("id", "signers"), id=_TEXT, signers={**_TEXTS, "minItems": 1}),
+        },
+        **trust.SCHEMA["properties"],
+    ),
+)
+"""JSON Schema of the document."""
+
+_VALIDATOR = jsonschema_rs.validator_for(dict(SCHEMA), validate_formats=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedBuilder:
+    """A builder whose provenance is believed where one of `signers` signed it; `id` is a glob over its whole id."""
+
+    id: Pattern
+    signers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceConfiguration:
+    """What the document says. `digest` stands for who is trusted: what was judged under another one is judged anew."""
+
+    registries: RegistrySettings
+    trust: TrustConfiguration
+    builders: tuple[TrustedBuilder, ...] = ()
+    docker_config: Path | None = None
+    pull_secrets: tuple[Path, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """`sha256:<hex>`."""
+        builders = sorted([each.id.text, *sorted(each.signers)] for each in self.builders)
+        return sha256(canonical_json({"trust": self.trust.digest, "builders": builders}))
+
+
+def read_evidence_config(file: Path) -> EvidenceConfiguration:
+    """The configuration in `file`.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    value = _document(file)
+    problems = [
+        Problem(str(file), pointer(*wrong.instance_path) or "/", wrong.message[:300])
+        for wrong in _VALIDATOR.iter_errors(value)
+    ]
+    if problems:
+        raise ConfigError(*problems)
+    spec = value["spec"]
+    found = _Parts(file, problems)
+    hosts = [found.host(entry) for entry in spec.get("registries") or ()]
+    builders = [found.builder(entry, index) for index, entry in enumerate(spec.get("builders") or ())]
+    trusted = found.trust(spec)
+    if trusted is not None:
+        names = {signer.name for signer in trusted.signers}
+        for index, entry in enumerate(spec.get("builders") or ()):
+            for name in sorted(set(entry["signers"]) - names):
+                where = pointer("spec", "builders", index, "signers")
+                problems.append(Problem(str(file), where, f"there is no signer {name}; there are {sorted(names)}"))
+    if problems or trusted is None:
+        raise ConfigError(*problems)
+    credentials = spec.get("credentials") or {}
+    return EvidenceConfiguration(
+        RegistrySettings(tuple(host for host in hosts if host)),
+        trusted,
+        tuple(builder for builder in builders if builder),
+        found.beside(credentials["dockerConfig"]) if "dockerConfig" in credentials else None,
+        tuple(found.beside(name) for name in credentials.get("pullSecrets") or ()),
+    )
+
+
+def _document(file: Path) -> Any:
+    """Raises: ConfigError."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(Problem(str(file), "", f"this cannot be read: {error.strerror}")) from error
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(Problem(str(file), "", f"more than {MAX_FILE_BYTES} bytes"))
+    documents = list(load_documents(content, str(file)))
+    if problems := [each for each in documents if isinstance(each, Problem)]:
+        raise ConfigError(*problems)
+    values = [each.value for each in documents if not isinstance(each, Problem)]
+    if len(values) != 1:
+        raise ConfigError(Problem(str(file), "", f"there are {len(values)} documents in it; write one EvidenceConfig"))
+    return values[0]
+
+
+class _Parts:
+    """Makes the parts of the document, and notes what is wrong with each."""
+
+    def __init__(self, file: Path, problems: list[Problem]) -> None:
+        self._file = file
+        self._problems = problems
+
+    def beside(self, name: str) -> Path:
+        return self._file.parent / name
+
+    def host(self, entry: Mapping[str, Any]) -> HostSettings | None:
+        try:
+            return HostSettings(
+                entry["host"],
+                ca_file=self.beside(entry["caFile"]) if "caFile" in entry else None,
+                plain_http=entry.get("plainHTTP", False),
+                mirrors=tuple(entry.get("mirrors") or ()),
+                only_mirrors=entry.get("onlyMirrors", False),
+            )
+        except ConfigError as error:
+            self._problems += [Problem(str(self._file), each.where, each.message) for each in error.problems]
+            return None
+
+    def builder(self, entry: Mapping[str, Any], index: int) -> TrustedBuilder | None:
+        try:
+            return TrustedBuilder(Pattern(PatternKind.GLOB, entry["id"]), frozenset(entry["signers"]))
+        except InputError as error:
+            self._problems.append(Problem(str(self._file), pointer("spec", "builders", index, "id"), str(error)))
+            return None
+
+    def trust(self, spec: Mapping[str, Any]) -> TrustConfiguration | None:
+        document = {"signers": [], **{name: spec[name] for name in trust.SCHEMA["properties"] if name in spec}}
+        try:
+            return trust_from_document(
+                document,
+                file=str(self._file),
+                read_file=lambda name: self.beside(name).read_bytes(),
+                where=("spec",),
+            )
+        except ConfigError as error:
+            self._problems += error.problems
+            return None
