@@ -287,8 +287,7 @@ class _Round:
             if added is None:
                 raise _conflict(proposal, next((c for p, c in self._claims.items() if _related(p, path)), proposal))
             self._object = apply(self._object, [added])
-            parent = find(self._object, path[:-1])
-            self._written[(*path[:-1], str(len(parent) - 1))] = proposal
+            self._written[_landed(self._object, path)] = proposal
         if same(self._object, self._draft.object):
             return replace(self._draft, kept=tuple(self._kept)) if self._kept else self._draft
         return replace(self._draft, object=self._object, written=self._written, kept=tuple(self._kept))
@@ -516,3 +515,14 @@ def made_by_controller(obj: Mapping[str, Any]) -> bool:
         isinstance(owner, dict) and owner.get("controller") is True for owner in owners
     )
     return owned and not (obj.get("kind") == "Pod" and obj.get("apiVersion") == "v1")
+
+
+def _landed(document: Any, path: Tokens) -> Tokens:
+    """Where what was just appended at `path` is now: each `-` for which there is a list is its last item."""
+    place: list[str] = []
+    for part in path:
+        if part == "-" and isinstance(document, list):
+            part = str(len(document) - 1)
+        place.append(part)
+        document = find(document, (part,))
+    return tuple(place)

@@ -15,6 +15,8 @@ from pratique.policy import PolicySet
 from tests.support.cluster import REPOSITORY
 from tests.support.workloads import pod
 
+pytestmark = pytest.mark.slow
+
 LIBRARY = REPOSITORY / "policies"
 
 

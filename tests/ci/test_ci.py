@@ -18,6 +18,8 @@ import yaml
 from tests.support import workloads
 from tests.support.small_bundle import small_bundle
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 

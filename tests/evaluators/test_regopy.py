@@ -28,6 +28,8 @@ from pratique.policy import PolicySet
 from tests.evaluators.bundle import policy_set, soon
 from tests.support.bundles import ROOT, bundle
 
+pytestmark = pytest.mark.slow
+
 RECOVERY_SECONDS = 2.0
 
 Run = Callable[[Coroutine[Any, Any, None]], None]

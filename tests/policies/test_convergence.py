@@ -34,6 +34,8 @@ from tests.policies.conftest import ENGINES, SECONDS
 from tests.pratique.kinds import batch_cases, serving_cases
 from tests.support.defaults import defaults_on
 
+pytestmark = pytest.mark.slow
+
 _CASES = load_cases()
 _LABELS = {"team": "search", "cost-center": "cc-4711", "data-classification": "restricted"}
 _BASELINE = REPOSITORY / "policies" / "bindings" / "baseline.yaml"

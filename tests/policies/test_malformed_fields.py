@@ -22,6 +22,8 @@ from tests.policies.conftest import ENGINES, SECONDS
 from tests.policies.pods import changed
 from tests.policies.test_malformed import MISSING, POLICIES, VALUES
 
+pytestmark = pytest.mark.slow
+
 _NOTHING = ("missing", "None", "{}", "{'x': 1}")
 _ODD_TEXTS = ("'\"'", "'\\\\d\\n'", "'ü\\u2028'")
 _TEXTS = ("'x'", *_ODD_TEXTS)

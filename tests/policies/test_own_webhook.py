@@ -13,6 +13,8 @@ from tests.policies.cases import REPOSITORY, Case
 from tests.policies.conftest import ENGINES, decide_once
 from webhook.registration import MATCH_CONDITIONS, Registration, ServiceReference, registered
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_known_conditions_are_those_that_are_written(policies: PolicySet) -> None:
     known = policies.policies["rbac/own-webhook"].defaults["known_conditions"]

@@ -37,6 +37,8 @@ from pratique.ledger import (
 from tests.support.decisions import ID, NOW, decision, evaluation, finding, fresh, patched
 from tests.support.policies import binding, configuration, policy, policy_set
 
+pytestmark = pytest.mark.slow
+
 POLICIES = policy_set(policy("gpu/limit", id="GPU-001"), policy("image/digest", id="IMG-001"))
 CONFIGURATION = configuration(POLICIES, binding("gpu-limit", "gpu/limit"))
 

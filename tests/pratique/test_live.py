@@ -31,6 +31,8 @@ from tests.support.approvals import BOB, GRACE, approval, approvers, request
 from tests.support.bundles import ALWAYS, rego, write_bundle
 from tests.support.policies import binding
 
+pytestmark = pytest.mark.slow
+
 _IDS = {"sample": "TEST-001", "signed": "TEST-002", "other": "TEST-003"}
 
 

@@ -193,6 +193,12 @@ def test_there_are_not_endlessly_many() -> None:
         Draft.of({}).with_proposals([proposal("a", "add", f"/spec/{n}", 1) for n in range(MAX_PROPOSALS + 1)])
 
 
+def test_a_list_in_a_list_is_appended() -> None:
+    draft = Draft.of({"spec": {}}).with_proposals([proposal("p", "add", "/spec/a/-/-", 1)])
+    assert draft.object == {"spec": {"a": [[1]]}}
+    assert same(apply({"spec": {}}, draft.patches), draft.object)
+
+
 PATHS = st.lists(st.sampled_from(["a", "b", "a/b", "a~b", "0", "1", "-", "labels"]), min_size=1, max_size=4)
 PROPOSALS = st.lists(
     st.builds(

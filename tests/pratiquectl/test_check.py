@@ -16,6 +16,8 @@ from pratiquectl.__main__ import main
 from tests.support import workloads
 from tests.support.approvals import approval, approvers, request, write_approval
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIMIT_ONLY = """
 apiVersion: pratique.dev/v1alpha1

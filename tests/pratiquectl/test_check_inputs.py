@@ -24,6 +24,8 @@ from pratiquectl.manifests import Manifest
 from tests.support import workloads
 from tests.support.small_bundle import small_bundle
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:

@@ -12,6 +12,8 @@ from pratiquectl.__main__ import main
 from tests.pratiquectl.test_check_inputs import bad, bundle, lines, run, write
 from tests.support import workloads
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["bundle", "run"]  # fixtures
 
 

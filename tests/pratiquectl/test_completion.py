@@ -12,6 +12,8 @@ from pratiquectl.__main__ import VERBS, main
 from pratiquectl.completion import commands
 from reports.formats import CHECK_FORMATS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:

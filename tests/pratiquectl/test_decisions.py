@@ -22,6 +22,8 @@ from tests.support.decisions import ID, decision, evaluation
 from tests.support.policies import binding, configuration, namespace, policy, policy_set
 from tests.support.scripted import ScriptedEvaluator
 
+pytestmark = pytest.mark.slow
+
 POLICIES = policy_set(policy("gpu/limit", id="GPU-001"), policy("image/digest", id="IMG-001"))
 CONFIGURATION = configuration(
     POLICIES,

@@ -12,6 +12,8 @@ import pytest
 from pratiquectl.__main__ import main
 from tests.support.defaults import defaults_on
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMESPACE = """
 ---

@@ -9,6 +9,8 @@ import pytest
 
 from pratiquectl.__main__ import main
 
+pytestmark = pytest.mark.slow
+
 POLICIES = str(Path(__file__).resolve().parents[2] / "policies")
 
 

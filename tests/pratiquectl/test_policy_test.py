@@ -13,6 +13,8 @@ import yaml
 from pratiquectl.__main__ import main
 from tests.support.cluster import REPOSITORY, tool
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -47,6 +47,8 @@ from tests.support.approvals import (
 from tests.support.decisions import decision, evaluation
 from tests.support.policies import binding
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOW = ("--now", "2026-11-21T08:00:00Z")
 BEN = Someone("ben@example.com", ed25519(3), policies=("gpu/*",))

@@ -15,6 +15,8 @@ from tests.support.bundles import ROOT
 from tests.support.pki import Authority
 from tests.support.policies import binding
 
+pytestmark = pytest.mark.slow
+
 _SERVICE = ("--service", "pratique-system/pratique")
 
 

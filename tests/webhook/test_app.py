@@ -22,6 +22,8 @@ from tests.support.scripted import Rule, ScriptedEvaluator
 from tests.webhook.serving import REVIEWS, Served, captured, engine_of
 from webhook.app import NoParents
 
+pytestmark = pytest.mark.slow
+
 GOOD = workloads.pod("good", namespace="team-a")
 BAD = workloads.pod("bad", namespace="team-a", faults=[workloads.Fault.GPUS])
 PASSES: Mapping[str, Rule] = {"gpu/limit": lambda document: []}

@@ -26,6 +26,8 @@ from tests.support.defaults import defaults_on
 from tests.support.evaluators import DownEvaluator
 from tests.webhook.serving import ROOT, Served, engine_of
 
+pytestmark = pytest.mark.slow
+
 NAMESPACE = """
 ---
 apiVersion: v1

@@ -21,6 +21,8 @@ from tests.support.scripted import Rule, ScriptedEvaluator
 from tests.webhook.serving import Reply, Served, engine_of, read_answer
 from webhook.limits import Limits
 
+pytestmark = pytest.mark.slow
+
 FAILS: Mapping[str, Rule] = {"gpu/limit": lambda document: [{"message": "too many GPUs", "path": "/spec"}]}
 PASSES: Mapping[str, Rule] = {"gpu/limit": lambda document: []}
 FULL = "reviews are being judged already, more at a time are not taken; retry"

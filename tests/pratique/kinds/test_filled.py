@@ -21,6 +21,8 @@ from pratique.subject import Workload
 from tests.pratique.kinds.case import at
 from tests.pratique.kinds.test_cases import CASES
 
+pytestmark = pytest.mark.slow
+
 _ROOT = ""
 _images = st.builds("{}.io/app:v{}".format, st.sampled_from(["a", "b", "registry"]), st.integers(0, 99))
 _container: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
