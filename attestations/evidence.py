@@ -66,7 +66,8 @@ class Unread:
 class Found:
     """All that hangs on an image.
 
-    `digest` is what the reference resolved to, `manifests` the platform manifests below it by digest (itself, with the
+    `digest` is what the reference resolved to, `manifests` the platforms of the manifests below it by digest (itself,
+    with an empty platform, where it is one manifest).
     """
 
     registry: str

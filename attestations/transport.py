@@ -297,8 +297,10 @@ class Transport:
             )
         if tls is not None:
             return TlsFailed(f"there is no TLS with {name} ({getattr(tls, 'reason', None) or tls})")
-        said = str(error) or type(error).__name__
-        return Unreachable(f"no connection with {name} after {seconds:.1f} s, asked for {request.asked}: {said}")
+        system = _cause(error, OSError)
+        said = getattr(system, "strerror", None) or str(error) or type(error).__name__
+        what = "there is no connection with" if isinstance(error, httpx.ConnectError) else "the connection broke with"
+        return Unreachable(f"{what} {name} after {seconds:.1f} s, asked for {request.asked} ({said}): retry")
 
 
 @dataclass(frozen=True, slots=True)
