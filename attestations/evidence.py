@@ -67,7 +67,7 @@ class Found:
     """All that hangs on an image.
 
     `digest` is what the reference resolved to, `root` the bytes of the manifest or index that has it, `manifests` the
-    platform manifests below it by digest (itself, with the platform "", where it is no index).
+    platforms of the manifests below it by digest (itself, with an empty platform, where it is one manifest).
     """
 
     registry: str

@@ -1,0 +1,386 @@
+"""A client of OCI registries that reads (OCI distribution-spec 1.1): tags, manifests, blobs and referrers.
+
+What comes by its digest has that digest; what does not come says why, with a type of `attestations.failures`. All
+deadlines are `time.monotonic()` instants.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from attestations.credentials import Anonymous, Candidates, CredentialSource
+from attestations.failures import (
+    DigestMismatch,
+    Malformed,
+    NotFound,
+    RegistryFailure,
+    ServerFailed,
+    TooLarge,
+    Unreachable,
+)
+from attestations.hosts import endpoint_of
+from attestations.manifest import (
+    ACCEPT,
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    OCI_INDEX,
+    Descriptor,
+    Manifest,
+    NotAManifest,
+    digest_of,
+    essence,
+    is_digest,
+    parse_manifest,
+)
+from attestations.registry_settings import RegistrySettings
+from attestations.together import together
+from attestations.tokens import Authenticator, Place, unauthorised
+from attestations.transport import Answer, Connect, Transport, connect, name_of
+from pratique.errors import PratiqueError
+
+MAX_MANIFEST_BYTES = 4 * 2**20
+"""Protects memory; the size up to which the specification asks registries to take manifests ("Pushing Manifests")."""
+MAX_REFERRERS = 1000
+"""Protects us from a subject with endless referrers: each is a manifest to fetch."""
+MAX_REFERRER_PAGES = 32
+"""Protects us from pages that go in circles."""
+
+_NO_REFERRERS_API = frozenset({400, 404, 405, 406})
+"""How registries without the referrers API answer; a 404 is what the specification has for them."""
+_NEXT = re.compile(r"<([^<>]*)>\s*;[^,]*\brel=\"?next\"?", re.IGNORECASE)
+
+T = TypeVar("T")
+
+
+class RegistryClient:
+    """Reads from all registries, as the settings say they are reached, with the logins of `credentials`.
+
+    Its mirrors are asked before a registry, each with its share of the time that is left; what a mirror does not have,
+    or cannot give, the next one is asked for. Keeps connections, tokens and breakers, and nothing of what it read.
+    Belongs to one event loop. Close it.
+
+    Each method raises, beside what it says itself:
+        Unauthorised, RateLimited, ServerFailed, TimedOut, Unreachable, TlsFailed: the registry does not answer.
+        TooLarge: the answer is beyond a limit. Malformed: it is not what the specification has there.
+    """
+
+    def __init__(
+        self,
+        settings: RegistrySettings | None = None,
+        credentials: CredentialSource | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        connect: Connect = connect,
+    ) -> None:
+        """Raises: ConfigError: a host's certificates cannot be read."""
+        self._settings = settings or RegistrySettings()
+        self._clock = clock
+        self._transport = Transport(self._settings, clock=clock, now=now, connect=connect)
+        self._authenticator = Authenticator(self._transport, credentials or Anonymous(), clock=clock)
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        await self._transport.aclose()
+
+    async def resolve(self, registry: str, repository: str, reference: str, *, deadline: float) -> Descriptor:
+        """What a tag or a digest stands for now. Asks with HEAD, which registries do not count as a pull.
+
+        Raises:
+            NotFound: there is no such manifest.
+            DigestMismatch: the registry gives another digest than it was asked for.
+        """
+
+        async def ask(place: Place, until: float) -> Descriptor:
+            asked = _manifest_name(place, reference)
+            answer = await self._get(
+                place,
+                f"manifests/{_path(reference)}",
+                asked=asked,
+                deadline=until,
+                max_bytes=MAX_MANIFEST_BYTES,
+                accept=ACCEPT,
+                method="HEAD",
+            )
+            _expect_success(answer, asked)
+            digest, media_type = answer.headers.get("Docker-Content-Digest", ""), answer.headers.get("Content-Type", "")
+            length = answer.headers.get("Content-Length", "")
+            if (
+                not is_digest(digest)
+                or essence(media_type) not in INDEX_TYPES | MANIFEST_TYPES
+                or not length.isdecimal()
+            ):
+                manifest = await self._manifest(place, reference, until)
+                return Descriptor(manifest.media_type, manifest.digest, len(manifest.content))
+            if is_digest(reference) and digest != reference:
+                raise DigestMismatch(f"{name_of(answer.url)} gives {digest}, asked for {asked}")
+            return Descriptor(essence(media_type), digest, int(length[:19]))
+
+        return await self._first(registry, repository, ask, deadline)
+
+    async def manifest(self, registry: str, repository: str, reference: str, *, deadline: float) -> Manifest:
+        """The manifest or index that a tag or a digest stands for.
+
+        Raises:
+            NotFound: there is none.
+            DigestMismatch: what came does not have the digest that was asked for, or that the registry says it has.
+            NotAManifest: what has that digest cannot be read.
+        """
+        return await self._first(
+            registry, repository, lambda place, until: self._manifest(place, reference, until), deadline
+        )
+
+    async def blob(self, registry: str, repository: str, digest: str, *, max_bytes: int, deadline: float) -> bytes:
+        """The blob with this digest, of at most `max_bytes`.
+
+        Raises:
+            NotFound: there is none. DigestMismatch: what came has another digest.
+        """
+
+        async def ask(place: Place, until: float) -> bytes:
+            asked = f"the blob {digest} of {place.registry}/{place.repository}"
+            answer = await self._get(
+                place, f"blobs/{_path(digest)}", asked=asked, deadline=until, max_bytes=max_bytes, accept="*/*"
+            )
+            _expect_success(answer, asked)
+            _expect_digest(answer, digest, asked)
+            return answer.body
+
+        _expect_computable(digest)
+        return await self._first(registry, repository, ask, deadline)
+
+    async def referrers(
+        self, registry: str, repository: str, digest: str, *, deadline: float
+    ) -> tuple[Descriptor, ...]:
+        """What refers to a manifest: the answers of the referrers API *and* of the fallback tag, each descriptor once.
+
+        Registries answer the API with an empty list or 404 while a client of yesterday wrote the tag, so one of them
+        alone is never believed. Nothing in a descriptor but its digest is to be believed either. A mirror that knows of
+        none is no answer: the next one is asked.
+        """
+        _expect_computable(digest)
+
+        async def ask(place: Place, until: float) -> tuple[Descriptor, ...]:
+            lists = await together(
+                (self._referrers_api(place, digest, until), self._referrers_tag(place, digest, until))
+            )
+            found = {each.digest: each for descriptors in reversed(lists) for each in descriptors}
+            if not found:
+                raise NotFound(f"nothing refers to {digest} in {place.registry}/{place.repository}")
+            _limit_referrers(len(found), digest)
+            return tuple(found.values())
+
+        try:
+            return await self._first(registry, repository, ask, deadline)
+        except NotFound:
+            return ()
+
+    async def _manifest(self, place: Place, reference: str, deadline: float) -> Manifest:
+        asked = _manifest_name(place, reference)
+        if ":" in reference:
+            _expect_computable(reference)
+        answer = await self._get(
+            place,
+            f"manifests/{_path(reference)}",
+            asked=asked,
+            deadline=deadline,
+            max_bytes=MAX_MANIFEST_BYTES,
+            accept=ACCEPT,
+        )
+        _expect_success(answer, asked)
+        said = answer.headers.get("Docker-Content-Digest", "")
+        expected = reference if ":" in reference else said if is_digest(said) else ""
+        if expected:
+            _expect_digest(answer, expected, asked)
+        digest = expected or digest_of(answer.body)
+        try:
+            return parse_manifest(answer.body, answer.headers.get("Content-Type", ""), digest=digest)
+        except Malformed as error:
+            if expected:
+                raise NotAManifest(f"{asked}: {error}", digest) from error
+            raise Malformed(f"{name_of(answer.url)} gives no manifest, asked for {asked}: {error}") from error
+
+    async def _referrers_api(self, place: Place, digest: str, deadline: float) -> tuple[Descriptor, ...]:
+        """All pages of the referrers API ("Listing Referrers"); nothing where the registry has none."""
+        asked = f"the referrers of {digest} in {place.registry}/{place.repository}"
+        path = f"referrers/{_path(digest)}"
+        found: list[Descriptor] = []
+        for _ in range(MAX_REFERRER_PAGES):
+            answer = await self._get(
+                place, path, asked=asked, deadline=deadline, max_bytes=MAX_MANIFEST_BYTES, accept=OCI_INDEX
+            )
+            if answer.status in _NO_REFERRERS_API:
+                return tuple(found)
+            _expect_success(answer, asked)
+            try:
+                page = parse_manifest(
+                    answer.body, answer.headers.get("Content-Type", ""), digest=digest_of(answer.body)
+                )
+            except Malformed as error:
+                raise Malformed(f"{name_of(answer.url)} gives no list, asked for {asked}: {error}") from error
+            if not page.is_index:
+                raise Malformed(f"{name_of(answer.url)} gives a manifest, asked for {asked}")
+            found += page.manifests
+            _limit_referrers(len(found), digest)
+            following = _NEXT.search(answer.headers.get("Link", ""))
+            if following is None:
+                return tuple(found)
+            path = following[1]
+        raise TooLarge(f"{asked} are on more than {MAX_REFERRER_PAGES} pages")
+
+    async def _referrers_tag(self, place: Place, digest: str, deadline: float) -> tuple[Descriptor, ...]:
+        """What a client wrote under the fallback tag ("Unavailable Referrers API"); nothing where there is none."""
+        try:
+            index = await self._manifest(place, fallback_tag(digest), deadline)
+        except NotFound:
+            return ()
+        if not index.is_index:
+            raise Malformed(f"the tag {fallback_tag(digest)} of {place.registry}/{place.repository} is not an index")
+        return index.manifests
+
+    async def _first(
+        self, registry: str, repository: str, ask: Callable[[Place, float], Awaitable[T]], deadline: float
+    ) -> T:
+        """The answer of the first mirror that has one, or of the registry, which has the last word."""
+        places = self._places(registry, repository)
+        failures: list[PratiqueError] = []
+        for left, place in zip(range(len(places), 0, -1), places, strict=True):
+            now = self._clock()
+            try:
+                return await ask(place, now + (deadline - now) / left if deadline > now else deadline)
+            except (NotFound, RegistryFailure) as failure:
+                failures.append(failure)
+        if self._settings.of(registry).only_mirrors:
+            # "Not found" is an answer only if all of them give it.
+            raise next((each for each in failures if not isinstance(each, NotFound)), failures[-1])
+        raise failures[-1]
+
+    def _places(self, registry: str, repository: str) -> tuple[Place, ...]:
+        settings = self._settings.of(registry)
+        places = []
+        for mirror in settings.mirrors:
+            host, _, prefix = mirror.partition("/")
+            places.append(self._place(host, f"{prefix}/{repository}" if prefix else repository))
+        if not settings.only_mirrors:
+            places.append(self._place(registry, repository))
+        return tuple(places)
+
+    def _place(self, registry: str, repository: str) -> Place:
+        scheme = self._transport.scheme(registry)
+        try:
+            url = httpx.URL(f"{scheme}://{endpoint_of(registry)}")
+        except (httpx.InvalidURL, ValueError) as error:
+            raise Unreachable(f"the registry {registry[:300]!r} is not an address: {error}") from error
+        return Place(registry, repository, url)
+
+    async def _get(
+        self,
+        place: Place,
+        path: str,
+        *,
+        asked: str,
+        deadline: float,
+        max_bytes: int,
+        accept: str,
+        method: str = "GET",
+    ) -> Answer:
+        """The answer of the repository, once it has let us in; `path` is below it, or the `Link` to the next page.
+
+        Raises:
+            Unauthorised: it does not, with none of our logins.
+        """
+        try:
+            url = place.url.join(f"/v2/{_path(place.repository)}/").join(path)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise Malformed(f"{name_of(place.url)} leads to no address, asked for {asked}") from error
+        if (url.scheme, url.netloc) != (place.url.scheme, place.url.netloc):
+            raise Malformed(f"{name_of(place.url)} leads to another host, asked for {asked}")
+        known = self._authenticator
+        headers: Mapping[str, str] = {"Accept": accept}
+
+        async def send(authorization: str) -> Answer:
+            return await self._transport.ask(
+                url,
+                asked=asked,
+                deadline=deadline,
+                max_bytes=max_bytes,
+                method=method,
+                headers=headers,
+                authorization=authorization,
+            )
+
+        tried = {await known.current(place, deadline=deadline)}
+        answer = await send(*tried)
+        if answer.status not in (401, 403):
+            return answer
+        challenge = known.challenge(place, answer) if answer.origin else None
+        if challenge is None:
+            raise unauthorised(place, asked, Candidates())
+        known.refused(place, *tried)
+        candidates = await known.candidates(place, challenge, deadline=deadline)
+        anonymous = (None,) if challenge.scheme == "bearer" else ()
+        for credential in (*candidates.credentials, *anonymous):
+            authorization = await known.authorization(place, challenge, credential, deadline=deadline)
+            if not authorization or authorization in tried:
+                continue
+            tried.add(authorization)
+            answer = await send(authorization)
+            if answer.status not in (401, 403):
+                known.accepted(place, challenge, credential)
+                return answer
+            known.refused(place, authorization)
+        raise unauthorised(place, asked, candidates)
+
+
+def fallback_tag(digest: str) -> str:
+    """The tag under which clients keep the referrers of a manifest (distribution-spec, "Referrers Tag Schema")."""
+    algorithm, _, digits = digest.partition(":")
+    return f"{algorithm[:32]}-{digits[:64]}"
+
+
+def _manifest_name(place: Place, reference: str) -> str:
+    return f"the manifest {place.registry}/{place.repository}{'@' if ':' in reference else ':'}{reference}"
+
+
+def _path(text: str) -> str:
+    """A repository, tag or digest as it stands in an address.
+
+    Raises:
+        Malformed: it would leave its place there.
+    """
+    if not all(part.strip(".") for part in text.split("/")):
+        raise Malformed(f"{text[:300]!r} is no name of a repository, a tag or a digest")
+    return quote(text, safe="/:")
+
+
+def _limit_referrers(count: int, digest: str) -> None:
+    if count > MAX_REFERRERS:
+        raise TooLarge(f"more than {MAX_REFERRERS} manifests refer to {digest}: remove what is out of date")
+
+
+def _expect_success(answer: Answer, asked: str) -> None:
+    if answer.status == 404:
+        raise NotFound(f"{name_of(answer.url)} does not have {asked}")
+    if answer.status != 200:
+        raise ServerFailed(f"{name_of(answer.url)} answers {answer.status}, asked for {asked}")
+
+
+def _expect_computable(digest: str) -> None:
+    if not is_digest(digest):
+        raise Malformed(f"{digest[:150]!r} is not a digest that can be computed: use sha256, sha384 or sha512")
+
+
+def _expect_digest(answer: Answer, digest: str, asked: str) -> None:
+    actual = digest_of(answer.body, like=digest)
+    if actual != digest:
+        raise DigestMismatch(
+            f"{name_of(answer.url)} gives something with the digest {actual}, asked for {asked} ({digest}): "
+            "it was changed on the way or at rest; do not use it"
+        )
