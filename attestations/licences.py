@@ -1,0 +1,131 @@
+"""SPDX licence expressions (SPDX 2.3, annex D): what somebody may choose between, and what applies together.
+
+`MIT OR (GPL-2.0-only WITH Classpath-exception-2.0 AND Zlib)` leaves two choices. Whoever wants to know whether a
+licence can be avoided looks for a choice without it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_TOKENS = 100
+"""Protects from an expression that takes minutes: real ones have a dozen words."""
+
+MAX_CHARACTERS = 2000
+"""The same of a text: licence texts of pages stand where names should."""
+
+MAX_CHOICES = 32
+"""Protects from expressions whose choices multiply: `(A OR B) AND (C OR D) AND ...`."""
+
+_TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9.:+-]+)", re.ASCII)
+_NAME = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?[A-Za-z0-9.-]+\+?\Z", re.ASCII)
+_WORD = re.compile(r"[A-Za-z0-9.+-]+", re.ASCII)
+_OPERATORS = {"AND": "AND", "OR": "OR", "WITH": "WITH", "and": "AND", "or": "OR", "with": "WITH"}
+"""In upper case, or wholly in lower case, as SPDX 3 allows."""
+
+_Choices = frozenset[frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What an expression comes to: `choices`, each the licences that apply together, sorted.
+
+    What is no expression (a name such as `BSD License`, or one beyond the limits) is not `read`: then there is one
+    choice, the text and every word of it that could be a licence, so that a denied one in it is found.
+    """
+
+    choices: tuple[tuple[str, ...], ...]
+    read: bool
+
+
+class _NoExpression(Exception):
+    """The text is no licence expression."""
+
+
+def read_licence(text: str) -> Licence:
+    """What the licence expression `text` comes to; never raises."""
+    try:
+        choices = _Reader(_tokens(text)).expression()
+    except _NoExpression:
+        words = {word for word in _WORD.findall(text[:MAX_CHARACTERS])[:MAX_TOKENS] if word not in _OPERATORS}
+        return Licence((tuple(sorted({text.strip(), *words})),), read=False)
+    return Licence(tuple(sorted(tuple(sorted(choice)) for choice in choices)), read=True)
+
+
+def _tokens(text: str) -> list[str]:
+    tokens: list[str] = []
+    at, text = 0, text.strip()
+    if len(text) > MAX_CHARACTERS:
+        raise _NoExpression
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None or len(tokens) >= MAX_TOKENS:
+            raise _NoExpression
+        tokens.append(found[1])
+        at = found.end()
+    return tokens
+
+
+class _Reader:
+    """Reads from the lowest precedence to the highest: OR, AND, WITH (annex D.4). Its recursion is bounded by
+    `MAX_TOKENS`, of which a level takes one."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+
+    def expression(self) -> _Choices:
+        choices = self._either()
+        if self._at != len(self._tokens):
+            raise _NoExpression
+        return choices
+
+    def _next(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _operator(self, name: str) -> bool:
+        if _OPERATORS.get(self._next()) != name:
+            return False
+        self._at += 1
+        return True
+
+    def _either(self) -> _Choices:
+        choices = self._both()
+        while self._operator("OR"):
+            choices = _fewest(choices | self._both())
+        return choices
+
+    def _both(self) -> _Choices:
+        choices = self._one()
+        while self._operator("AND"):
+            right = self._one()
+            choices = _fewest(frozenset(one | other for one in choices for other in right))
+        return choices
+
+    def _one(self) -> _Choices:
+        word = self._next()
+        self._at += 1
+        if word == "(":
+            choices = self._either()
+            if self._next() != ")":
+                raise _NoExpression
+            self._at += 1
+            return choices
+        if not _NAME.match(word) or word in _OPERATORS:
+            raise _NoExpression
+        if self._operator("WITH"):
+            exception = self._next()
+            self._at += 1
+            if not _NAME.match(exception) or exception in _OPERATORS:
+                raise _NoExpression
+            word = f"{word} WITH {exception}"
+        return frozenset({frozenset({word})})
+
+
+def _fewest(choices: _Choices) -> _Choices:
+    """The choices without those that ask for more than another one does."""
+    kept = frozenset(choice for choice in choices if not any(other < choice for other in choices))
+    if len(kept) > MAX_CHOICES:
+        raise _NoExpression
+    return kept

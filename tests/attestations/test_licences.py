@@ -1,0 +1,89 @@
+"""Licence expressions: the choices that they leave (SPDX 2.3, annex D)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attestations.licences import MAX_CHOICES, MAX_TOKENS, Licence, read_licence
+
+
+@pytest.mark.parametrize(
+    ("text", "choices"),
+    [
+        ("MIT", (("MIT",),)),
+        ("GPL-2.0+", (("GPL-2.0+",),)),
+        ("LicenseRef-Acme", (("LicenseRef-Acme",),)),
+        ("DocumentRef-x:LicenseRef-Acme", (("DocumentRef-x:LicenseRef-Acme",),)),
+        ("MIT OR GPL-2.0-only", (("GPL-2.0-only",), ("MIT",))),
+        ("MIT AND Zlib", (("MIT", "Zlib"),)),
+        ("MIT OR Zlib AND ISC", (("ISC", "Zlib"), ("MIT",))),
+        ("(MIT OR Zlib) AND ISC", (("ISC", "MIT"), ("ISC", "Zlib"))),
+        ("(MIT or Zlib) and ISC", (("ISC", "MIT"), ("ISC", "Zlib"))),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", (("GPL-2.0-only WITH Classpath-exception-2.0",),)),
+        ("MIT OR MIT AND Zlib", (("MIT",),)),
+        ("((MIT))", (("MIT",),)),
+        (" MIT ", (("MIT",),)),
+    ],
+)
+def test_what_may_be_chosen(text: str, choices: tuple[tuple[str, ...], ...]) -> None:
+    assert read_licence(text) == Licence(choices, read=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("BSD License", ("BSD", "BSD License", "License")),
+        ("MIT OR", ("MIT", "MIT OR")),
+        ("(MIT OR AGPL-3.0-only", ("(MIT OR AGPL-3.0-only", "AGPL-3.0-only", "MIT")),
+        ("MIT Or Zlib", ("MIT", "MIT Or Zlib", "Or", "Zlib")),
+        ("OR", ("OR",)),
+        ("", ("",)),
+        ("MIT WITH (Zlib)", ("MIT", "MIT WITH (Zlib)", "Zlib")),
+    ],
+)
+def test_what_is_no_expression_is_one_choice_of_all_its_words(text: str, words: tuple[str, ...]) -> None:
+    assert read_licence(text) == Licence((words,), read=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " AND ".join(f"(A{index} OR B{index})" for index in range(6)),
+        " OR ".join(f"L{index}" for index in range(MAX_CHOICES + 1)),
+        "(" * MAX_TOKENS + "MIT" + ")" * MAX_TOKENS,
+        "MIT AND " * 100_000 + "MIT",
+    ],
+)
+def test_beyond_the_limits_it_is_no_expression(text: str) -> None:
+    licence = read_licence(text)
+    assert (licence.read, len(licence.choices)) == (False, 1)
+
+
+_NAMES = st.sampled_from(["MIT", "Zlib", "ISC", "GPL-2.0-only", "LicenseRef-x"])
+_EXPRESSIONS = st.recursive(
+    _NAMES,
+    lambda inner: st.builds("({} {} {})".format, inner, st.sampled_from(["AND", "OR"]), inner),
+    max_leaves=6,
+)
+
+
+@given(_EXPRESSIONS)
+def test_choices_are_those_in_which_the_expression_is_true(text: str) -> None:
+    """The second opinion: an expression is true of a set of licences as Python's `and` and `or` are."""
+    licence = read_licence(text)
+    names = ["MIT", "Zlib", "ISC", "GPL-2.0-only", "LicenseRef-x"]
+    for bits in range(2 ** len(names)):
+        held = {name for index, name in enumerate(names) if bits >> index & 1}
+        python = " ".join(
+            {"AND": "and", "OR": "or", "(": "(", ")": ")"}.get(word, str(word in held))
+            for word in text.replace("(", "( ").replace(")", " )").split()
+        )
+        expected = eval(python)  # noqa: S307 - of True, False, and, or and brackets
+        assert any(held.issuperset(choice) for choice in licence.choices) == expected
+
+
+@given(st.text(alphabet="()ANDORWITH MIT+-.:", max_size=60) | st.text(max_size=40))
+def test_any_text_is_read(text: str) -> None:
+    assert read_licence(text).choices
