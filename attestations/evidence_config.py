@@ -13,7 +13,7 @@
       signers: [...]                      # see attestations/trust.py
       trustRoots: [...]
       builders:                           # whose provenance is believed, and who has to have signed it
-        - {id: "https://github.com/acme/*", signers: [ci]}
+        - {name: github, ids: ["https://github.com/acme/*"], signers: [ci]}
 
 Files are named relative to the document's own.
 """
@@ -28,10 +28,11 @@ from typing import Any
 import jsonschema_rs
 
 from attestations import trust
+from attestations.provenance import TrustedBuilder
 from attestations.registry_settings import HostSettings, RegistrySettings
-from attestations.trust import Pattern, PatternKind, TrustConfiguration, trust_from_document
+from attestations.trust import TrustConfiguration, trust_from_document
 from pratique.canonical import canonical_json, sha256
-from pratique.errors import ConfigError, InputError, Problem
+from pratique.errors import ConfigError, Problem
 from pratique.pointer import pointer
 from pratique.yamlfile import load_documents
 
@@ -67,7 +68,12 @@ SCHEMA: Mapping[str, Any] = _object(
         credentials=_object((), dockerConfig=_TEXT, pullSecrets=_TEXTS),
         builders={
             "type": "array",
-            "items": _object(("id", "signers"), id=_TEXT, signers={**_TEXTS, "minItems": 1}),
+            "items": _object(
+                ("name", "ids", "signers"),
+                name=_TEXT,
+                ids={**_TEXTS, "minItems": 1},
+                signers={**_TEXTS, "minItems": 1},
+            ),
         },
         **trust.SCHEMA["properties"],
     ),
@@ -75,14 +81,6 @@ SCHEMA: Mapping[str, Any] = _object(
 """JSON Schema of the document."""
 
 _VALIDATOR = jsonschema_rs.validator_for(dict(SCHEMA), validate_formats=True)
-
-
-@dataclass(frozen=True, slots=True)
-class TrustedBuilder:
-    """A builder whose provenance is believed where one of `signers` signed it; `id` is a glob over its whole id."""
-
-    id: Pattern
-    signers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +92,13 @@ class EvidenceConfiguration:
     builders: tuple[TrustedBuilder, ...] = ()
     docker_config: Path | None = None
     pull_secrets: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
+    """The files that were read with the document: those that it names, but for Docker's, which is read each time."""
 
     @property
     def digest(self) -> str:
         """`sha256:<hex>`."""
-        builders = sorted([each.id.text, *sorted(each.signers)] for each in self.builders)
+        builders = sorted([each.name, sorted(each.ids), sorted(each.signers)] for each in self.builders)
         return sha256(canonical_json({"trust": self.trust.digest, "builders": builders}))
 
 
@@ -118,7 +118,10 @@ def read_evidence_config(file: Path) -> EvidenceConfiguration:
     spec = value["spec"]
     found = _Parts(file, problems)
     hosts = [found.host(entry) for entry in spec.get("registries") or ()]
-    builders = [found.builder(entry, index) for index, entry in enumerate(spec.get("builders") or ())]
+    builders = [
+        TrustedBuilder(entry["name"], tuple(entry["ids"]), frozenset(entry["signers"]))
+        for entry in spec.get("builders") or ()
+    ]
     trusted = found.trust(spec)
     if trusted is not None:
         names = {signer.name for signer in trusted.signers}
@@ -132,9 +135,10 @@ def read_evidence_config(file: Path) -> EvidenceConfiguration:
     return EvidenceConfiguration(
         RegistrySettings(tuple(host for host in hosts if host)),
         trusted,
-        tuple(builder for builder in builders if builder),
-        found.beside(credentials["dockerConfig"]) if "dockerConfig" in credentials else None,
+        tuple(builders),
+        file.parent / credentials["dockerConfig"] if "dockerConfig" in credentials else None,
         tuple(found.beside(name) for name in credentials.get("pullSecrets") or ()),
+        tuple(found.files),
     )
 
 
@@ -162,9 +166,11 @@ class _Parts:
     def __init__(self, file: Path, problems: list[Problem]) -> None:
         self._file = file
         self._problems = problems
+        self.files: list[Path] = []
 
     def beside(self, name: str) -> Path:
-        return self._file.parent / name
+        self.files.append(self._file.parent / name)
+        return self.files[-1]
 
     def host(self, entry: Mapping[str, Any]) -> HostSettings | None:
         try:
@@ -177,13 +183,6 @@ class _Parts:
             )
         except ConfigError as error:
             self._problems += [Problem(str(self._file), each.where, each.message) for each in error.problems]
-            return None
-
-    def builder(self, entry: Mapping[str, Any], index: int) -> TrustedBuilder | None:
-        try:
-            return TrustedBuilder(Pattern(PatternKind.GLOB, entry["id"]), frozenset(entry["signers"]))
-        except InputError as error:
-            self._problems.append(Problem(str(self._file), pointer("spec", "builders", index, "id"), str(error)))
             return None
 
     def trust(self, spec: Mapping[str, Any]) -> TrustConfiguration | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,23 +88,27 @@ class RecordedImages:
 
     def __init__(self, images: Mapping[str, Found], file: str) -> None:
         """`images` are by reference as they were asked for."""
-        self._file = file
+        self.images = images
+        self.file = file
         self._tags = {reference: found.digest for reference, found in images.items()}
-        self.found = {_key(found.registry, found.repository, found.digest): found for found in images.values()}
-        """By `registry/repository@digest`."""
+        self._found = {_key(found.registry, found.repository, found.digest): found for found in images.values()}
+
+    def of(self, registry: str, repository: str, digest: str) -> Found | None:
+        """What hung on the image, if the file says."""
+        return self._found.get(_key(registry, repository, digest))
 
     async def resolve(self, image: ImageRef, *, deadline: float) -> str:
         """The digest that the reference had when the file was written. Raises: EvidenceUnavailable."""
         digest = self._tags.get(image.reference)
         if digest is None:
-            raise EvidenceUnavailable(f"{self._file} says nothing of {image.reference}; export it there too")
+            raise EvidenceUnavailable(f"{self.file} says nothing of {image.reference}; export it there too")
         return digest
 
     async def discover(self, image: ImageRef, digest: str, *, deadline: float) -> Found:
         """What hung on the image when the file was written. Raises: EvidenceUnavailable."""
-        found = self.found.get(_key(image.registry, image.repository, digest))
+        found = self.of(image.registry, image.repository, digest)
         if found is None:
-            raise EvidenceUnavailable(f"{self._file} says nothing of {image.reference}; export it there too")
+            raise EvidenceUnavailable(f"{self.file} says nothing of {image.reference}; export it there too")
         return found
 
 
@@ -216,10 +220,14 @@ def _entries(root: bytes) -> Iterable[str]:
             yield entry["digest"]
 
 
-def united(first: Found, others: Iterable[Found]) -> Found:
-    """`first` with the pieces that others found of the same digest and it did not."""
-    pieces = {(piece.covers, piece.layer, piece.layout): piece for piece in first.pieces}
-    for other in others:
-        if other.digest == first.digest:
-            pieces = {(piece.covers, piece.layer, piece.layout): piece for piece in other.pieces} | pieces
-    return replace(first, pieces=tuple(pieces.values()))
+def merged(files: Sequence[RecordedImages]) -> RecordedImages:
+    """What all of them say; of two that name one reference, the later one."""
+    images = {reference: found for each in files for reference, found in each.images.items()}
+    return RecordedImages(images, " and ".join(each.file for each in files))
+
+
+def united(found: Found, carried: Found) -> Found:
+    """`found` with the pieces that `carried` has of the same digest beside them."""
+    known = {(piece.covers, piece.layer) for piece in found.pieces}
+    more = (piece for piece in carried.pieces if (piece.covers, piece.layer) not in known)
+    return replace(found, pieces=(*found.pieces, *more)) if carried.digest == found.digest else found

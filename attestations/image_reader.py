@@ -1,0 +1,234 @@
+"""What hangs on an image becomes facts: discovery, verification and digesting, one after the other (ADR 24).
+
+`examine` is pure; `ImageReader` asks whoever discovers, and is what the store reads with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from attestations.discovery import discover
+from attestations.documents import Digest, digested, document_kind, image_facts
+from attestations.evidence import SIGNATURE_PREDICATE, Found, Layout, Piece, Refused, Verified
+from attestations.evidence_config import EvidenceConfiguration
+from attestations.evidence_file import RecordedImages, united
+from attestations.failures import RegistryFailure
+from attestations.provenance import TrustedBuilder
+from attestations.registry import RegistryClient
+from attestations.statements import MODEL_SIGNATURE
+from attestations.trust import TrustConfiguration
+from attestations.verification import Verifier
+from pratique.subject import ImageRef
+
+VERIFIER_VERSION = "1"
+"""Raised whenever the same bytes would be judged otherwise: what was kept before is read again."""
+
+MAX_REFUSED = 20
+"""Refusals in a fact: enough for a message."""
+
+_UNSIGNED = frozenset({Layout.BUILDKIT, Layout.DOCUMENT})
+_SIGNATURES = frozenset({SIGNATURE_PREDICATE, MODEL_SIGNATURE})
+
+
+class Discoverer(Protocol):
+    """Finds what hangs on images: a registry, or an evidence file (`RecordedImages`)."""
+
+    async def resolve(self, image: ImageRef, *, deadline: float) -> str:
+        """The digest that the tag names now. Raises: NotFound, EvidenceUnavailable."""
+
+    async def discover(self, image: ImageRef, digest: str, *, deadline: float) -> Found:
+        """All that hangs on the image with `digest`. Raises: NotFound, EvidenceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registries:
+    """Discovers in registries. A tag costs one request more than a digest."""
+
+    client: RegistryClient
+
+    async def resolve(self, image: ImageRef, *, deadline: float) -> str:
+        """The digest that the tag names now. Raises: NotFound, RegistryFailure."""
+        return (await self.client.resolve(image.registry, image.repository, image.tag, deadline=deadline)).digest
+
+    async def discover(self, image: ImageRef, digest: str, *, deadline: float) -> Found:
+        """All that hangs on the image with `digest`. Raises: NotFound, RegistryFailure."""
+        return await discover(self.client, replace(image, digest=digest), deadline=deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What became of each piece that was found, and the facts that they come to."""
+
+    found: Found
+    outcomes: tuple[tuple[Piece, tuple[Verified | Refused | Digest, ...]], ...]
+    """For each piece: who signed it, why it does not count, what it says; nothing where it is of no use here."""
+    facts: Mapping[str, Any]
+    """By `attestations.store.FACT_NAMES`: a value or, as text, why there is none."""
+
+
+def examine(found: Found, verifier: Verifier, builders: Sequence[TrustedBuilder] = ()) -> Examination:
+    """Verify every piece and digest what counts."""
+    digests = {found.digest, *found.manifests}
+    outcomes: list[tuple[Piece, tuple[Verified | Refused | Digest, ...]]] = []
+    for piece in found.pieces:
+        said: list[Verified | Refused | Digest] = []
+        if piece.layout in _UNSIGNED:
+            said += [each for each in (digested(piece),) if each is not None]
+        else:
+            for outcome in verifier.verify(piece, digests):
+                said.append(outcome)
+                if isinstance(outcome, Verified) and outcome.predicate_type not in _SIGNATURES:
+                    said += [each for each in (digested(outcome),) if each is not None]
+        outcomes.append((piece, tuple(said)))
+    flat = [each for _, said in outcomes for each in said]
+    refused = [each for each in flat if isinstance(each, Refused)]
+    documents = image_facts(
+        [each for each in flat if isinstance(each, Digest)],
+        refused,
+        digest=found.digest,
+        platforms=found.manifests,
+        builders=builders,
+    )
+    signatures = [each for each in flat if isinstance(each, Verified) and each.predicate_type in _SIGNATURES]
+    facts: dict[str, Any] = {"digests": {"digest": found.digest}}
+    facts["signatures"] = _signatures(found, verifier, signatures, refused)
+    for name, words in (
+        ("sbom", "no SBOM hangs"),
+        ("vulnerabilities", "no scan for vulnerabilities hangs"),
+        ("provenance", "no provenance hangs"),
+    ):
+        value = documents[name]
+        facts[name] = f"{words} on {_name(found)}" if value is None else value
+    return Examination(found, tuple(outcomes), facts)
+
+
+def _signatures(
+    found: Found, verifier: Verifier, signatures: Sequence[Verified], refused: Iterable[Refused]
+) -> dict[str, Any] | str:
+    told = [
+        {"reason": each.reason.value, "message": each.message, "covers": each.piece.covers}
+        for each in refused
+        if _could_be_signature(each.piece)
+    ]
+    told += [{"reason": "malformed", "message": each.reason, "covers": each.covers} for each in found.unread]
+    if not signatures and not told:
+        return f"no signature hangs on {_name(found)}"
+    return {
+        "digest": found.digest,
+        "signers": sorted(_signers(found, verifier, signatures)),
+        "signatures": [
+            {
+                "signer": by.signer,
+                "key_id": by.key_id,
+                "identity": by.identity,
+                "issuer": by.issuer,
+                "covers": each.subject,
+                "at": "" if by.at is None else f"{by.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            }
+            for each in signatures
+            for by in each.signed_by
+        ],
+        "refused": told[:MAX_REFUSED],
+        "refused_count": len(told),
+    }
+
+
+def _signers(found: Found, verifier: Verifier, signatures: Sequence[Verified]) -> set[str]:
+    """Who signed the image as a whole: its index, or every manifest of it, since each of them may run."""
+
+    def met(digest: str) -> set[str]:
+        return set(verifier.signers_met(each for each in signatures if each.subject == digest))
+
+    whole = met(found.digest)
+    parts = [met(digest) for digest in found.manifests]
+    return whole | set.intersection(*parts) if parts else whole
+
+
+def _could_be_signature(piece: Piece) -> bool:
+    """Whether a refused piece may have been meant as a signature, as far as its labels say."""
+    if piece.layout in _UNSIGNED or piece.layout is Layout.COSIGN_ATTESTATION:
+        return False
+    predicate_type = predicate_type_named(piece)
+    return predicate_type in ("", *_SIGNATURES) or document_kind("", predicate_type, None) is None
+
+
+def predicate_type_named(piece: Piece) -> str:
+    """The predicate type that the annotations of a piece name: nothing that is verified."""
+    names = ("dev.sigstore.bundle.predicateType", "predicateType", "in-toto.io/predicate-type")
+    return next((piece.annotations[name] for name in names if name in piece.annotations), "")
+
+
+def _name(found: Found) -> str:
+    return f"{found.registry}/{found.repository}@{found.digest}"
+
+
+class ImageReader:
+    """Reads images for the store: see `attestations.store.Reader`.
+
+    `carried` holds evidence that was brought here as a file: it counts beside what hangs in the registry, and alone
+    where that does not answer. All of it is verified here.
+    """
+
+    def __init__(
+        self,
+        configuration: EvidenceConfiguration,
+        discoverer: Discoverer,
+        *,
+        carried: RecordedImages | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.configuration = configuration
+        self._discoverer = discoverer
+        self._carried = carried
+        self._clock = clock
+        self._version = f"{configuration.digest} {VERIFIER_VERSION}"
+
+    @property
+    def version(self) -> str:
+        """Stands for what is trusted and for how we verify."""
+        return self._version
+
+    @property
+    def believed_until(self) -> datetime | None:
+        """When a key begins or ends next."""
+        return next_change(self.configuration.trust, self._clock())
+
+    async def resolve(self, image: ImageRef, *, deadline: float) -> str:
+        """The digest that the tag names now. Raises: NotFound, EvidenceUnavailable."""
+        return await self._discoverer.resolve(image, deadline=deadline)
+
+    async def read(self, image: ImageRef, digest: str, *, deadline: float) -> Mapping[str, Any]:
+        """The facts about the image. Raises: NotFound, EvidenceUnavailable."""
+        return (await self.examine(image, digest, deadline=deadline)).facts
+
+    async def examine(self, image: ImageRef, digest: str, *, deadline: float) -> Examination:
+        """Everything about the image, for a person to look at. Raises: NotFound, EvidenceUnavailable."""
+        found = await self._found(image, digest, deadline)
+        verifier = Verifier(self.configuration.trust, self._clock())
+        return await asyncio.to_thread(examine, found, verifier, self.configuration.builders)
+
+    async def _found(self, image: ImageRef, digest: str, deadline: float) -> Found:
+        carried = self._carried.of(image.registry, image.repository, digest) if self._carried else None
+        try:
+            found = await self._discoverer.discover(image, digest, deadline=deadline)
+        except RegistryFailure:
+            if carried is None:
+                raise
+            return carried
+        return found if carried is None else united(found, carried)
+
+
+def next_change(trust: TrustConfiguration, now: datetime) -> datetime | None:
+    """When a key of `trust` begins or ends next after `now`; None: never."""
+    times: Collection[datetime] = {
+        time
+        for signer in trust.signers
+        for key in signer.keys
+        for time in (key.valid_from, key.valid_until)
+        if time is not None and time > now
+    }
+    return min(times, default=None)
