@@ -102,6 +102,10 @@ class EvidenceConfiguration:
         return sha256(canonical_json({"trust": self.trust.digest, "builders": builders}))
 
 
+NOBODY = EvidenceConfiguration(RegistrySettings(), TrustConfiguration(()))
+"""Nobody is trusted, and registries are reached as usual."""
+
+
 def read_evidence_config(file: Path) -> EvidenceConfiguration:
     """The configuration in `file`.
 

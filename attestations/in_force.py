@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from attestations.credentials import CredentialSource, DockerConfiguration, Several, pull_secret
-from attestations.evidence_config import EvidenceConfiguration, read_evidence_config
+from attestations.evidence_config import NOBODY, EvidenceConfiguration, read_evidence_config
 from attestations.evidence_file import RecordedImages, merged, read_evidence
 from attestations.image_reader import Discoverer, ImageReader, Registries
 from attestations.registry import RegistryClient
@@ -22,9 +22,11 @@ from attestations.store import (
     EvidenceDatabase,
     EvidenceSource,
     EvidenceStore,
+    images_of,
 )
 from pratique.errors import ConfigError, Problem
 from pratique.facts import FactSource
+from pratique.subject import Subject
 from pratique.watching import Signature, signature
 from pratique.yamlfile import load_documents
 
@@ -64,13 +66,14 @@ class EvidenceInForce:
 
     def __init__(
         self,
-        file: Path,
+        file: Path | None,
         *,
         environ: Mapping[str, str],
         state: Path | None = None,
         recorded: RecordedImages | None = None,
     ) -> None:
-        """`state` is where what was read is kept, and imported evidence lies. With `recorded`, no registry is asked.
+        """Without a `file` nobody is trusted: signatures are found, and none counts. `state` is where what was read is
+        kept, and imported evidence lies. With `recorded`, no registry is asked.
 
         Raises:
             ConfigError: the configuration cannot be used. EvidenceUnavailable: nothing can be kept in `state`.
@@ -85,7 +88,7 @@ class EvidenceInForce:
         self._recorded = recorded
         self._client: RegistryClient | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self._watched: tuple[Path, ...] = (file,)
+        self._watched: tuple[Path, ...] = () if file is None else (file,)
         self._tried: Signature = self._seen()
         self.reader = self._read()
         """Reads images with what is in force."""
@@ -103,6 +106,10 @@ class EvidenceInForce:
             "failed_readings": self.store.failed_readings,
             "problem": self.problem,
         }
+
+    def foresee(self, subject: Subject) -> None:
+        """Begin to read the images of `subject`, whose pods will be asked about soon."""
+        self.store.prefetch(images_of(subject).values())
 
     async def poll(self) -> None:
         """Look once; bring the files into force if they are others than before, or say why not."""
@@ -150,7 +157,7 @@ class EvidenceInForce:
 
     def _read(self) -> ImageReader:
         """Raises: ConfigError; what is in force has not changed."""
-        configuration = read_evidence_config(self._file)
+        configuration = NOBODY if self._file is None else read_evidence_config(self._file)
         imported = None if self._state is None else self._state / IMPORTED_NAME
         carried = read_evidence(imported) if imported is not None and imported.exists() else None
         discoverer: Discoverer
@@ -159,7 +166,8 @@ class EvidenceInForce:
         else:
             client = RegistryClient(configuration.registries, credentials_of(configuration, self._environ))
             discoverer, self._client = Registries(client), client
-        self._watched = (self._file, *configuration.files, *([imported] if imported is not None else []))
+        watched = (self._file, *configuration.files, imported)
+        self._watched = tuple(path for path in watched if path is not None)
         self._tried = self._seen()
         return ImageReader(configuration, discoverer, carried=carried)
 

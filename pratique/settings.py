@@ -135,6 +135,7 @@ class Settings:
     in_cluster: bool = False
     cluster_config: bool = False
     break_glass_users: frozenset[str] = frozenset()
+    evidence_config: Path | None = None
     engine: str = "auto"
     opa: Path | None = None
     opa_url: str = ""
@@ -193,6 +194,12 @@ KEYS = (
         _names,
         "NAME,NAME",
         "users whom the rules about Pratique's own webhook do not stop; each time is recorded as a bypass",
+    ),
+    Key(
+        "evidence_config",
+        _path,
+        "FILE",
+        "who may sign, and how registries are reached (kind EvidenceConfig); without it, no evidence is looked up",
     ),
     Key(
         "engine", _one_of("auto", "opa", "regopy"), "ENGINE", "auto (OPA where it is found, else regopy), opa or regopy"

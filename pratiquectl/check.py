@@ -9,7 +9,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -34,12 +34,14 @@ from pratiquectl.manifests import Found, Manifest, unread
 from pratiquectl.options import (
     add_approvers,
     add_config,
+    add_evidence,
     add_now,
     add_policies,
     add_user,
     approvers_path,
     clock,
     config_path,
+    evidence_in_force,
     policies_path,
     request_of,
     terminal_width,
@@ -122,6 +124,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_approvers(parser)
     add_now(parser)
     add_user(parser)
+    add_evidence(parser)
     parser.add_argument(
         "--facts", type=Path, metavar="FILE", help="recorded facts, for runs that must not ask a registry (docs/ci)"
     )
@@ -294,28 +297,32 @@ async def engine_over(
     recorded: Mapping[str, FactSource] | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine for a whole input, on the evaluator that `--engine` chose: it knows the namespaces of the input, and
-    what facts can be had from its objects. Facts that were `recorded` count before any other source of theirs.
+    what facts can be had from its objects, and evidence as the options say. Facts that were `recorded` count before any
+    other source of theirs.
 
     Raises:
         LoadError, EvaluationError: there is nothing to judge with.
     """
     choice = choose_engine(args.engine, tools_cache=tools_cache(), environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
-    try:
+    async with AsyncExitStack() as stack:
+        evidence = evidence_in_force(args)
+        if evidence is not None:
+            stack.push_async_callback(evidence.aclose)
+        evaluator = await start_evaluator(choice, policies)
+        stack.push_async_callback(evaluator.close)
         yield Engine(
             policies=policies,
             configuration=configuration,
             evaluator=evaluator,
             facts={
                 **{source.name: source for source in fact_sources(found, namespace=args.namespace, now=clock())},
+                **(evidence.sources if evidence is not None else {}),
                 **(recorded or {}),
             },
             namespace_labels=namespaces_known(found, configuration).get,
             cache=DecisionCache(max_bytes=_CACHE_BYTES),
             clock=clock,
         )
-    finally:
-        await evaluator.close()
 
 
 def fact_sources(found: Sequence[Found], *, namespace: str, now: datetime) -> Sequence[FactSource]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pratique.engine import Request
 from pratique.errors import ConfigError, InputError, Problem
@@ -17,11 +17,15 @@ from pratique.ledger import DATABASE_NAME, LedgerReader
 from pratique.policy import PolicyMetadata, PolicySet
 from pratiquectl.places import tools_cache as tools_cache  # where other verbs look for it
 
+if TYPE_CHECKING:
+    from attestations.in_force import EvidenceInForce
+
 DEFAULT_STATE = Path(".run", "state")
 DEFAULT_POLICIES = Path("policies")
 DEFAULT_CONFIG = Path("policies", "bindings")
 STATE_VARIABLE = "PRATIQUE_STATE"
 APPROVERS_VARIABLE = "PRATIQUE_APPROVERS"
+EVIDENCE_CONFIG_VARIABLE = "PRATIQUE_EVIDENCE_CONFIG"
 """The same names as those of the server's settings."""
 AUTHENTICATED = "system:authenticated"
 """The group of everybody whose name the API server knows."""
@@ -72,6 +76,50 @@ def add_approvers(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"who may approve waivers (default: ${APPROVERS_VARIABLE}; without one, no waiver counts)",
     )
+
+
+def add_evidence_config(parser: argparse.ArgumentParser) -> None:
+    """`--evidence-config FILE`."""
+    parser.add_argument(
+        "--evidence-config",
+        type=Path,
+        default=os.environ.get(EVIDENCE_CONFIG_VARIABLE) or None,
+        metavar="FILE",
+        help="who may sign, and how registries are reached (docs/evidence.md; default: "
+        f"${EVIDENCE_CONFIG_VARIABLE}; without one, no evidence is looked up)",
+    )
+
+
+def add_evidence(parser: argparse.ArgumentParser) -> None:
+    """`--evidence-config FILE` and `--evidence FILE`."""
+    add_evidence_config(parser)
+    parser.add_argument(
+        "--evidence",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="what `pratique evidence export` wrote, in place of registries; may be repeated",
+    )
+
+
+def evidence_in_force(args: argparse.Namespace, *, state: Path | None = None) -> EvidenceInForce | None:
+    """What the options of `add_evidence` say; to be closed. None without them.
+
+    Raises:
+        ConfigError: they cannot be used. OSError: a file cannot be read.
+    """
+    file = None if args.evidence_config is None else Path(args.evidence_config)
+    if file is None:
+        if args.evidence:
+            message = "this says what hangs on images, and not who is trusted; name that with --evidence-config"
+            raise ConfigError(Problem(str(args.evidence[0]), "", message))
+        return None
+    # Imported here: who looks up no evidence does not pay for an HTTP client and certificates.
+    from attestations.in_force import EvidenceInForce, read_all_evidence
+
+    recorded = read_all_evidence(tuple(args.evidence))
+    return EvidenceInForce(file, environ=os.environ, state=state, recorded=recorded)
 
 
 def approvers_path(args: argparse.Namespace) -> Path | None:

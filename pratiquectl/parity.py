@@ -23,6 +23,7 @@ from pratiquectl.manifests import Found, Manifest
 from pratiquectl.options import (
     add_approvers,
     add_config,
+    add_evidence,
     add_now,
     add_policies,
     add_user,
@@ -62,6 +63,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--namespace", default="default", metavar="NS", help="for objects that do not name theirs")
     add_config(parser)
     add_policies(parser)
+    add_evidence(parser)
     add_approvers(parser)
     add_now(parser)
     add_user(parser)

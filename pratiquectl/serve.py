@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
@@ -52,6 +52,9 @@ from webhook.limits import Limits
 from webhook.metrics import Metrics
 from webhook.own_kinds import OwnKinds
 from webhook.tls import ServingCertificate, TlsFiles
+
+if TYPE_CHECKING:
+    from attestations.in_force import EvidenceInForce
 
 log = logging.getLogger("pratique.serve")
 
@@ -135,6 +138,9 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
         cluster = await stack.enter_async_context(_cluster(settings))
         ledger = Ledger.open(settings.state / DATABASE_NAME, durability=settings.durability)
         stack.push_async_callback(ledger.close)
+        evidence = _evidence(settings)
+        if evidence is not None:
+            stack.push_async_callback(evidence.aclose)
         # 2. bundle and configuration
         live = Live(
             policies=settings.policies,
@@ -146,13 +152,14 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
             cache=DecisionCache(max_bytes=settings.cache_bytes),
             namespace_labels=cluster.namespaces.labels if cluster.namespaces else None,
             namespace_lookup=cluster.namespaces.look_up if cluster.namespaces else None,
+            facts=evidence.sources if evidence is not None else None,
             before_change=ledger.record_configuration,
             poll_seconds=settings.poll_seconds,
         )
         stack.push_async_callback(live.close)
         await live.start()
         metrics = Metrics()
-        metrics.registry.register(_Surroundings(certificate, cluster))
+        metrics.registry.register(_Surroundings(certificate, cluster, evidence))
         app = create_app(
             live=live,
             recorder=ledger,
@@ -166,6 +173,7 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
             own=OwnKinds(signer=signer_of(settings.approval_key) if settings.approval_key else None),
             break_glass_users=settings.break_glass_users,
             known=cluster.context,
+            foresee=evidence.foresee if evidence is not None else None,
         )
         if certificate is not None:
             app.details["certificate"] = certificate.state
@@ -175,6 +183,8 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
             app.details["cluster_context"] = cluster.context.state
         if cluster.documents is not None:
             app.details["cluster_config"] = cluster.documents.state
+        if evidence is not None:
+            app.details["evidence"] = evidence.state
         # 3. the socket
         listener = _listening_socket(settings.listen)
         server = _Server(_uvicorn_config(app, settings, certificate), app, settings)
@@ -183,6 +193,8 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
             background.append(asyncio.create_task(_follow(certificate, settings.poll_seconds)))
         if cluster.documents is not None:
             background.append(asyncio.create_task(_report(cluster.documents, live, settings.poll_seconds)))
+        if evidence is not None:
+            background.append(asyncio.create_task(evidence.watch(settings.poll_seconds)))
         stack.push_async_callback(_cancelled, background)
         # What lives as long as the process is not looked at again by each full collection: that is 30 ms less of nobody
         # being answered, each time.
@@ -242,6 +254,16 @@ async def _cluster(settings: Settings) -> AsyncIterator[_Cluster]:
         private.remove()
 
 
+def _evidence(settings: Settings) -> EvidenceInForce | None:
+    """Raises: ConfigError, EvidenceUnavailable."""
+    if settings.evidence_config is None:
+        return None
+    # Imported here: who looks up no evidence does not pay for an HTTP client and certificates.
+    from attestations.in_force import EvidenceInForce
+
+    return EvidenceInForce(settings.evidence_config, environ=os.environ, state=settings.state)
+
+
 def _certificate(settings: Settings) -> ServingCertificate | None:
     """Raises: ConfigError."""
     if settings.tls_cert is None or settings.tls_key is None:
@@ -277,8 +299,11 @@ async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
 class _Surroundings(Collector):
     """Metrics of what surrounds the decisions."""
 
-    def __init__(self, certificate: ServingCertificate | None, cluster: _Cluster) -> None:
+    def __init__(
+        self, certificate: ServingCertificate | None, cluster: _Cluster, evidence: EvidenceInForce | None
+    ) -> None:
         self._certificate = certificate
+        self._evidence = evidence
         self._namespaces = cluster.namespaces
         self._context = cluster.context
 
@@ -305,6 +330,22 @@ class _Surroundings(Collector):
                 "pratique_namespaces_age_seconds",
                 "How long ago the API server confirmed them; never is infinity",
                 value=namespaces.age_seconds,
+            )
+        if (evidence := self._evidence) is not None:
+            store = evidence.store
+            yield CounterMetricFamily("pratique_evidence_hits", "Images whose evidence was known", value=store.hits)
+            readings = CounterMetricFamily(
+                "pratique_evidence_readings", "Images whose evidence was read, by result", labels=["result"]
+            )
+            readings.add_metric(["done"], store.readings - store.failed_readings)
+            readings.add_metric(["failed"], store.failed_readings)
+            yield readings
+            yield GaugeMetricFamily("pratique_evidence_bytes", "Memory that evidence takes", value=store.bytes)
+            yield GaugeMetricFamily("pratique_evidence_being_read", "Images being read", value=store.being_read)
+            yield GaugeMetricFamily(
+                "pratique_evidence_config_problem",
+                "Whether the evidence configuration in force is not that in the file",
+                value=bool(evidence.problem),
             )
         if (context := self._context) is not None:
             objects = GaugeMetricFamily(
