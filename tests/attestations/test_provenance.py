@@ -8,16 +8,16 @@ import pytest
 
 from attestations.provenance import (
     MAX_MATERIALS,
-    SLSA_V1,
     SLSA_V02,
+    SLSA_V1,
     SVR,
-    VSA_V1,
     VSA_V02,
+    VSA_V1,
     TrustedBuilder,
     provenance_fact,
 )
 from pratique.errors import InputError
-from tests.support.documents import NOW, slsa_v1, slsa_v02, svr, vsa
+from tests.support.documents import NOW, slsa_v02, slsa_v1, svr, vsa
 
 EMPTY: dict[str, Any] = {
     "trusted_builder": "",
