@@ -48,7 +48,7 @@ def read_purl(text: str) -> Purl | None:
     version = ""
     if at >= 0 and not (kind == "npm" and path[at - 1 : at] in ("", "/")):  # the @ of a scope, not encoded
         path, version = path[:at], path[at + 1 :]
-    path = path.strip("/")
+    path = "/".join(filter(None, path.split("/")))
     if not slash or not path or not _TYPE.match(kind):
         return None
     if "%" in path:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from attestations.documents import MAX_ELEMENT_BYTES, Digest, digested, image_facts
 from attestations.evidence import Layout, Piece, Reason, Refused, Verified
-from attestations.provenance import SLSA_V1, SLSA_V02, SVR, VSA_V1, VSA_V02
+from attestations.provenance import SLSA_V02, SLSA_V1, SVR, VSA_V02, VSA_V1
 from attestations.reading import MAX_DOCUMENT_BYTES, parsed
 from attestations.sbom import sbom_fact
 from pratique.errors import InputError

@@ -20,7 +20,7 @@ from tests.support.documents import (
     spdx_package,
 )
 
-COMPLETE = {"ntia-2021": {}, "cisa-2025-draft": {}}
+COMPLETE: dict[str, dict[str, int]] = {"ntia-2021": {}, "cisa-2025-draft": {}}
 MIT = {"expression": "MIT", "choices": [["MIT"]], "read": True, "components": 1, "examples": ["pkg:pypi/torch@1.0"]}
 
 
