@@ -32,6 +32,8 @@ from pratique.replace_file import replace_file
 from pratique.subject import ImageRef
 
 FORMAT = "pratique.dev/evidence/v1"
+IMPORTED_NAME = "imported-evidence.json"
+"""The file in the state folder of a server that `pratique evidence import` writes."""
 MAX_BYTES = 512 * 2**20
 """Protects the process from a file that was named by mistake."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attestations.credentials import CredentialSource, DockerConfiguration, Several, pull_secret
 from attestations.evidence_config import NOBODY, EvidenceConfiguration, read_evidence_config
-from attestations.evidence_file import RecordedImages, merged, read_evidence
+from attestations.evidence_file import IMPORTED_NAME, RecordedImages, merged, read_evidence
 from attestations.image_reader import Discoverer, ImageReader, Registries
 from attestations.registry import RegistryClient
 from attestations.store import (
@@ -31,9 +31,6 @@ from pratique.watching import Signature, signature
 from pratique.yamlfile import load_documents
 
 log = logging.getLogger(__name__)
-
-IMPORTED_NAME = "imported-evidence.json"
-"""The file in the state folder that `pratique evidence import` writes."""
 
 
 def credentials_of(configuration: EvidenceConfiguration, environ: Mapping[str, str]) -> CredentialSource:

@@ -54,6 +54,7 @@ VERBS = (
     Verb("policy", "pratiquectl.policy", "list policies, or show one"),
     Verb("subject", "pratiquectl.subject", "show what policies see of manifests"),
     Verb("waiver", "pratiquectl.waiver", "ask for an exception, approve one, and see which count"),
+    Verb("evidence", "pratiquectl.evidence", "look at signatures, SBOMs, scans and provenance of images"),
     Verb("completion", "pratiquectl.completion", "print what makes a shell complete commands"),
     Verb("demo", "pratiquectl.demo", "serve the webhook and send it the example manifests"),
 )

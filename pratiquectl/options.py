@@ -103,14 +103,17 @@ def add_evidence(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def evidence_in_force(args: argparse.Namespace, *, state: Path | None = None) -> EvidenceInForce | None:
-    """What the options of `add_evidence` say; to be closed. None without them.
+def evidence_in_force(
+    args: argparse.Namespace, *, state: Path | None = None, always: bool = False
+) -> EvidenceInForce | None:
+    """What the options of `add_evidence` say; to be closed. Without them None, or what is found where nobody is
+    trusted (`always`).
 
     Raises:
         ConfigError: they cannot be used. OSError: a file cannot be read.
     """
     file = None if args.evidence_config is None else Path(args.evidence_config)
-    if file is None:
+    if file is None and not always:
         if args.evidence:
             message = "this says what hangs on images, and not who is trusted; name that with --evidence-config"
             raise ConfigError(Problem(str(args.evidence[0]), "", message))
