@@ -42,7 +42,7 @@ from attestations.manifest import (
 from attestations.registry_settings import RegistrySettings
 from attestations.together import together
 from attestations.tokens import Authenticator, Place, unauthorised
-from attestations.transport import Answer, Connect, Transport, connect, name_of
+from attestations.transport import Answer, Connect, Transport, connect, is_address, name_of
 from pratique.errors import PratiqueError
 
 MAX_MANIFEST_BYTES = 4 * 2**20
@@ -276,8 +276,10 @@ class RegistryClient:
         scheme = self._transport.scheme(registry)
         try:
             url = httpx.URL(f"{scheme}://{endpoint_of(registry)}")
-        except (httpx.InvalidURL, ValueError) as error:
-            raise Unreachable(f"the registry {registry[:300]!r} is not an address: {error}") from error
+        except (httpx.InvalidURL, ValueError):
+            url = httpx.URL("")
+        if not is_address(url):
+            raise Unreachable(f"the registry {registry[:300]!r} is not an address: correct the reference")
         return Place(registry, repository, url)
 
     async def _get(

@@ -33,6 +33,7 @@ ATTEMPTS = 2
 """A connection that was kept alive may have been closed by the other side just when we use it again."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LAST_PORT = 65535
 _USER_AGENT = "pratique"
 _SECONDS = re.compile(r"\d{1,9}")
 
@@ -99,7 +100,7 @@ class Transport:
     def may_lead_to(self, source: httpx.URL, target: httpx.URL) -> bool:
         """Whether the answer of `source` may send us to `target`: HTTPS anywhere, HTTP only from HTTP and to a host
         that the settings name; never with a login in the address."""
-        if not target.raw_host or target.userinfo:
+        if not is_address(target):
             return False
         if target.scheme == "https":
             return True
@@ -323,6 +324,11 @@ class _Stale(Exception):
     def __init__(self, failure: Unreachable | TlsFailed | TimedOut) -> None:
         super().__init__(str(failure))
         self.failure = failure
+
+
+def is_address(url: httpx.URL) -> bool:
+    """Whether something can be asked there: there is a host, a port that exists, and no login."""
+    return bool(url.raw_host) and not url.userinfo and (url.port is None or 0 < url.port <= _LAST_PORT)
 
 
 def name_of(url: httpx.URL) -> str:
