@@ -24,6 +24,7 @@ from pratiquectl.options import DEFAULT_STATE
 from tests.support.approvals import GRACE, approvers, private_pem, request
 from tests.support.decisions import decision, evaluation
 from tests.support.registry import Registry
+from tests.support.signatures import Key, message_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +76,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     expires = (datetime.now(UTC) + timedelta(days=30)).isoformat(timespec="seconds")
     waiver = request("finetune-q4", ["gpu/limit"], expires=expires)
     (place / "policies" / "bindings" / "finetune-q4.yaml").write_text(json.dumps(waiver))
+    key, weights = Key(), b"weights"
+    (place / "release.pub").write_text(key.pem)
+    (place / "model.safetensors").write_bytes(weights)
+    (place / "model.sigstore.json").write_text(json.dumps(message_bundle(key, weights)))
     with Registry() as registry:
         ELSEWHERE["127.0.0.1:5000/policies:v1"] = f"{registry.host}/policies:v1"
         yield place
