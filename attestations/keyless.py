@@ -20,6 +20,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -30,7 +31,7 @@ from attestations.refusal import Refusal
 from attestations.timestamps import check_timestamp
 from attestations.transparency import Claim, check_entry
 from attestations.trust import TrustRoot
-from attestations.trusted_root import TrustedRoot
+from attestations.trusted_root import MEDIA_TYPES, TrustedRoot
 from pratique.dsse import Envelope
 
 if TYPE_CHECKING:
@@ -118,4 +119,14 @@ def _library_verifier(root: bytes) -> Verifier:
     from sigstore.verify import Verifier
     from sigstore_models.trustroot.v1 import TrustedRoot as Inner
 
-    return Verifier(trusted_root=TrustedRoot(Inner.from_json(root)))
+    return Verifier(trusted_root=TrustedRoot(Inner.from_json(_for_library(root))))
+
+
+def _for_library(root: bytes) -> bytes:
+    """`root` as the library's stricter model wants it: with names of authorities, though a name that is empty is left
+    out in ProtoJSON, and with the media type of version 0.1, from which 0.2 differs in its name only."""
+    document = orjson.loads(root)
+    document["mediaType"] = MEDIA_TYPES[0]
+    for authority in [*document.get("certificateAuthorities", ()), *document.get("timestampAuthorities", ())]:
+        authority["subject"] = {"organization": "", "commonName": "", **(authority.get("subject") or {})}
+    return orjson.dumps(document)

@@ -3,8 +3,9 @@
 Only the module of the verb that is asked for is imported, so that `pratique --help` costs next to nothing.
 
 Exit codes of every verb: 0 done; 2 wrong usage or something that could not be done, with a sentence on stderr; 130
-interrupted; 141 the reader of the output went away. `check`, `waiver check`, `policy test`, `parity` add 1: something
-is denied, does not count, fails or differs; so does `fix --diff`: there is something to fix.
+interrupted; 141 the reader of the output went away. `check`, `waiver check`, `policy test`, `parity`, `verify-bundle`
+add 1: something is denied, does not count, fails, differs or is not signed; so does `fix --diff`: there is something to
+fix.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ VERBS = (
     Verb("pull", "pratiquectl.pull", "pull conftest policies from an OCI registry", own_flags=True),
     Verb("fmt", "pratiquectl.fmt", "format Rego files", own_flags=True),
     Verb("doc", "pratiquectl.doc", "write documentation from the annotations of policies", own_flags=True),
+    Verb("verify-bundle", "pratiquectl.verify_bundle", "verify a Sigstore bundle of a file"),
     Verb("decisions", "pratiquectl.decisions", "list recorded decisions, or show one"),
     Verb("explain", "pratiquectl.explain", "show how a decision came to be"),
     Verb("policy", "pratiquectl.policy", "list policies, or show one"),

@@ -73,7 +73,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="read what hangs on images before anybody waits for it",
         description="Read what hangs on the images of manifests, and keep it in the state folder of the server. Exit "
         "code 2: something could not be read.",
-        epilog="Example: pratique evidence prefetch examples --state .run/state --evidence-config evidence.yaml",
+        epilog="Example: pratique evidence prefetch registry.internal/serving/vllm:0.11.0 --evidence-config evidence.yaml",
         allow_abbrev=False,
     )
     exported = what.add_parser(
@@ -81,7 +81,8 @@ def add_parser(subparsers: Subparsers) -> None:
         help="write what hangs on images into a file, byte by byte",
         description="Write what hangs on images into a file, to be read where no registry can be asked: with "
         "--evidence of check, or by import. Nothing in it has to be believed: who reads it verifies it.",
-        epilog="Example: pratique evidence export examples -f evidence.json",
+        epilog="Example: pratique evidence export registry.internal/serving/vllm:0.11.0 -f evidence.json "
+        "--evidence-config evidence.yaml",
         allow_abbrev=False,
     )
     for each in (fetched, exported):
@@ -92,7 +93,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="put exported evidence into the state folder of a server",
         description="Put exported evidence into the state folder of a server, beside what is there. It counts beside "
         "what hangs in the registry, and alone where that does not answer.",
-        epilog="Example: pratique evidence import evidence.json --state .run/state",
+        epilog="Example: pratique evidence import evidence.json",
         allow_abbrev=False,
     )
     imported.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what export wrote")
@@ -102,8 +103,8 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Judge an object that runs an image, and write the policies that passed as a signed in-toto "
         "statement (Simple Verification Result) in a Sigstore bundle. `cosign verify-attestation` and "
         "`pratique verify-bundle` verify it.",
-        epilog="Example: pratique evidence attest registry.internal/serving/vllm:0.11.0 --key pratique.pem "
-        "--manifest examples/llm-server.yaml -f decision.sigstore.json",
+        epilog="Example: pratique evidence attest registry.internal/serving/vllm:0.11.0 --key grace.pem "
+        "-f decision.sigstore.json --evidence-config evidence.yaml",
         allow_abbrev=False,
     )
     attested.add_argument("image", metavar="IMAGE")

@@ -23,7 +23,9 @@ from pratiquectl.__main__ import VERBS, Subparsers, VerbModule
 from pratiquectl.options import DEFAULT_STATE
 from tests.support.approvals import GRACE, approvers, private_pem, request
 from tests.support.decisions import decision, evaluation
+from tests.support.oci_registry import serve
 from tests.support.registry import Registry
+from tests.support.signatures import Key, message_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -75,9 +77,32 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     expires = (datetime.now(UTC) + timedelta(days=30)).isoformat(timespec="seconds")
     waiver = request("finetune-q4", ["gpu/limit"], expires=expires)
     (place / "policies" / "bindings" / "finetune-q4.yaml").write_text(json.dumps(waiver))
-    with Registry() as registry:
+    key, weights = Key(), b"weights"
+    (place / "release.pub").write_text(key.pem)
+    (place / "model.safetensors").write_bytes(weights)
+    (place / "model.sigstore.json").write_text(json.dumps(message_bundle(key, weights)))
+    with Registry() as registry, serve() as images:
+        write_evidence_config(place / "evidence.yaml", images.host)
+        images.repository("serving/vllm").image("0.11.0")
+        run(
+            place,
+            "evidence export registry.internal/serving/vllm:0.11.0 -f evidence.json --evidence-config evidence.yaml",
+        )
         ELSEWHERE["127.0.0.1:5000/policies:v1"] = f"{registry.host}/policies:v1"
         yield place
+
+
+def write_evidence_config(file: Path, mirror: str) -> None:
+    """Registry.internal as the examples have it, of which there is a mirror on loopback."""
+    spec = {
+        "registries": [
+            {"host": "registry.internal", "mirrors": [mirror], "onlyMirrors": True},
+            {"host": mirror, "plainHTTP": True},
+        ],
+        "signers": [],
+    }
+    document = {"apiVersion": "pratique.dev/v1alpha1", "kind": "EvidenceConfig", "spec": spec}
+    file.write_text(json.dumps(document))
 
 
 async def _fill(database: Path) -> None:

@@ -649,11 +649,7 @@ def test_real_table_has_the_tools_that_the_tests_need(tmp_path: Path) -> None:
         check=True,
     )
     listed = [line.split()[0] for line in done.stdout.splitlines()[1:]]
-<<<<<<< HEAD
-    assert listed == ["opa", "kube-apiserver", "kubectl", "etcd", "psa-oracle", "conftest", "registry"]
-=======
-    assert listed == ["opa", "kube-apiserver", "kubectl", "etcd", "psa-oracle", "conftest", "cosign"]
->>>>>>> signatures
+    assert listed == ["opa", "kube-apiserver", "kubectl", "etcd", "psa-oracle", "conftest", "cosign", "registry"]
 
 
 def test_the_oracle_judges_as_the_api_server_of_the_same_table() -> None:

@@ -1,0 +1,428 @@
+"""Signatures by certificates of a private Sigstore: who signed, by which trust root, since when; and why what does not
+count does not."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from attestations import keyless
+from attestations.certificates import MAX_CERTIFICATE_BYTES
+from attestations.evidence import SIGNATURE_PREDICATE, Piece, Reason, Refused, SignedBy, Verified
+from attestations.trust import Signer, TrustConfiguration, TrustedIdentity, TrustRoot, exact, public_good
+from attestations.trusted_root import parse_trusted_root
+from pratique.errors import InputError
+from tests.support.signatures import (
+    IMAGE,
+    OTHER_IMAGE,
+    Keyless,
+    Proof,
+    attestation_piece,
+    bundle_piece,
+    dsse_bundle,
+    identity_of,
+    message_bundle,
+    signature_piece,
+    statement,
+    trust,
+    verify,
+)
+from tests.support.sigstore_root import IDENTITY, ISSUER, Instance, Object, b64, utf8_string
+
+BLOB = b"the image that will run"
+MINUTE = timedelta(minutes=1)
+
+
+def pieces(instance: Instance, maker: Keyless | None = None) -> dict[str, Piece]:
+    """A piece of every layout and with every proof."""
+    maker = maker or Keyless(instance.certificate())
+    one, two, stamped = (
+        Proof(instance),
+        Proof(instance, rekor=2, stamp=True),
+        Proof(instance, stamp=True, promise=False),
+    )
+    return {
+        "bundle, Rekor 1": bundle_piece(dsse_bundle(maker, proof=one)),
+        "bundle, Rekor 1 and stamp": bundle_piece(dsse_bundle(maker, proof=stamped)),
+        "bundle, Rekor 2": bundle_piece(dsse_bundle(maker, proof=two)),
+        "message, Rekor 1": bundle_piece(message_bundle(maker, BLOB, proof=one)),
+        "message, Rekor 2": bundle_piece(message_bundle(maker, BLOB, proof=two)),
+        ".sig": signature_piece(maker, proof=one),
+        ".sig with stamp": signature_piece(maker, proof=Proof(instance, stamp=True)),
+        ".att": attestation_piece(maker, statement(), proof=one),
+        ".att, intoto 1": attestation_piece(maker, statement(), proof=one, kind="intoto 0.0.1"),
+        ".att, intoto 2": attestation_piece(maker, statement(), proof=one, kind="intoto 0.0.2"),
+        ".att with stamp": attestation_piece(maker, statement(), proof=Proof(instance, stamp=True)),
+    }
+
+
+LAYOUTS = [
+    *("bundle, Rekor 1", "bundle, Rekor 1 and stamp", "bundle, Rekor 2", "message, Rekor 1", "message, Rekor 2"),
+    *(".sig", ".sig with stamp", ".att", ".att, intoto 1", ".att, intoto 2", ".att with stamp"),
+]
+
+
+@pytest.fixture(scope="module")
+def made(instance: Instance) -> dict[str, Piece]:
+    return pieces(instance)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Instance:
+    return Instance(tmp_path_factory.mktemp("other"), name="other")
+
+
+def only(results: tuple[Verified | Refused, ...]) -> Verified | Refused:
+    (result,) = results
+    return result
+
+
+def refusal(results: tuple[Verified | Refused, ...]) -> tuple[Reason, str]:
+    result = only(results)
+    assert isinstance(result, Refused), result
+    return result.reason, result.message
+
+
+def bundled(instance: Instance, certificate: Any = None, **proof: Any) -> Object:
+    return dsse_bundle(Keyless(certificate or instance.certificate()), proof=Proof(instance, **proof))
+
+
+# who signed
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_identity_verifies_every_layout(layout: str, made: dict[str, Piece], instance: Instance) -> None:
+    result = only(verify(made[layout], trust(identity_of(), instance=instance)))
+    assert isinstance(result, Verified), result
+    (by,) = result.signed_by
+    assert by == SignedBy("ci", identity=IDENTITY, issuer=ISSUER, at=by.at)
+    assert by.at is not None
+    assert by.at - instance.now < MINUTE
+    assert (result.subject, result.predicate_type) == (IMAGE, SIGNATURE_PREDICATE)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("identity", "issuer"),
+    [
+        (IDENTITY + "x", ISSUER),
+        ("x" + IDENTITY, ISSUER),
+        (IDENTITY[:-1], ISSUER),
+        (IDENTITY.upper(), ISSUER),
+        (IDENTITY, ISSUER + "/"),
+        (IDENTITY, "https://accounts.google.com"),
+    ],
+)
+def test_an_identity_is_the_whole_of_one(
+    layout: str, identity: str, issuer: str, made: dict[str, Piece], instance: Instance
+) -> None:
+    reason, message = refusal(verify(made[layout], trust(identity_of(identity, issuer), instance=instance)))
+    assert reason is Reason.WRONG_IDENTITY
+    assert message == f"its certificate names {IDENTITY} (issuer {ISSUER}), whom no trusted signer matches"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_another_digest_is_not_signed(layout: str, made: dict[str, Piece], instance: Instance) -> None:
+    reason, _ = refusal(verify(made[layout], trust(identity_of(), instance=instance), OTHER_IMAGE))
+    assert reason is Reason.WRONG_SUBJECT
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_another_trust_root_does_not_vouch(
+    layout: str, made: dict[str, Piece], other: Instance, instance: Instance
+) -> None:
+    reason, _ = refusal(verify(made[layout], trust(identity_of(), instance=other)))
+    assert reason in (Reason.NOT_IN_LOG, Reason.TRUST_ROOT)
+    both = TrustConfiguration(
+        (identity_of(name="ours"), identity_of(name="theirs", root="other")),
+        (TrustRoot("private", instance.root()), TrustRoot("other", other.root())),
+    )
+    verified, refused = verify(made[layout], both)
+    assert isinstance(verified, Verified)
+    assert [by.signer for by in verified.signed_by] == ["ours"]
+    assert isinstance(refused, Refused)
+
+
+USER = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7"), utf8_string("ada"))
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"), [("ada@acme.com", "ada@acme.com"), ("https://a.b/c", "https://a.b/c"), (USER, "ada")]
+)
+def test_names_are_mail_addresses_uris_and_users(
+    name: str | x509.GeneralName, identity: str, instance: Instance
+) -> None:
+    piece = bundle_piece(bundled(instance, instance.certificate(name)))
+    assert isinstance(only(verify(piece, trust(identity_of(identity), instance=instance))), Verified)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_the_issuer_may_be_written_in_both_ways(old: bool, instance: Instance) -> None:
+    piece = bundle_piece(bundled(instance, instance.certificate(old_issuer=old)))
+    assert isinstance(only(verify(piece, trust(identity_of(), instance=instance))), Verified)
+    long = "https://issuer.example/" + "a" * 300
+    piece = bundle_piece(bundled(instance, instance.certificate(issuer=long, old_issuer=old)))
+    assert isinstance(only(verify(piece, trust(identity_of(issuer=long), instance=instance))), Verified)
+
+
+# what a certificate has to be
+
+
+@pytest.mark.parametrize(
+    ("certificate", "reason", "message"),
+    [
+        ({"identity": None}, Reason.WRONG_IDENTITY, "the certificate names nobody (subjectAltName is missing)"),
+        (
+            {"identity": x509.DNSName("ci.acme.com")},
+            Reason.WRONG_IDENTITY,
+            "the certificate names neither a mail address nor a URI nor a user",
+        ),
+        (
+            {"usage": ExtendedKeyUsageOID.CLIENT_AUTH},
+            Reason.TRUST_ROOT,
+            "the certificate is not one for signing code",
+        ),
+        (
+            {"logged": False},
+            Reason.NOT_IN_LOG,
+            "the certificate is in no log of certificates (it has no signed certificate timestamp)",
+        ),
+    ],
+)
+def test_a_certificate_that_does_not_do(
+    certificate: dict[str, Any], reason: Reason, message: str, instance: Instance
+) -> None:
+    piece = bundle_piece(bundled(instance, instance.certificate(**certificate)))
+    assert refusal(verify(piece, trust(identity_of(), instance=instance))) == (reason, message)
+
+
+def test_a_certificate_is_in_a_log_that_is_trusted(instance: Instance, other: Instance) -> None:
+    root = json.loads(instance.root())
+    root["ctlogs"] = json.loads(other.root())["ctlogs"]
+    piece = bundle_piece(bundled(instance))
+    assert refusal(verify(piece, trust(identity_of(), root=json.dumps(root).encode()))) == (
+        Reason.NOT_IN_LOG,
+        "the certificate is in no log of certificates that the trust root has",
+    )
+
+
+@pytest.mark.parametrize("shift", [-11, 2])
+def test_a_certificate_is_valid_when_it_signs(shift: int, instance: Instance) -> None:
+    late = instance.certificate(start=instance.now + shift * MINUTE)
+    for proof in ({}, {"rekor": 2, "stamp": True}):
+        piece = bundle_piece(bundled(instance, late, **proof))
+        reason, message = refusal(verify(piece, trust(identity_of(), instance=instance)))
+        assert reason is Reason.EXPIRED
+        assert message.startswith("the certificate was valid from ")
+
+
+def test_every_proven_time_counts(instance: Instance) -> None:
+    bundle = bundled(instance, stamp=True, time=instance.now - 30 * MINUTE)
+    reason, _ = refusal(verify(bundle_piece(bundle), trust(identity_of(), instance=instance)))
+    assert reason is Reason.EXPIRED
+
+
+def test_a_certificate_until_the_year_9999_is_read(instance: Instance) -> None:
+    long = instance.certificate(life=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - instance.now)
+    result = only(verify(bundle_piece(bundled(instance, long)), trust(identity_of(), instance=instance)))
+    assert isinstance(result, Verified)
+
+
+@pytest.mark.parametrize(
+    ("der", "reason"),
+    [
+        (b"\x30\x00", Reason.MALFORMED),
+        (b"hello", Reason.MALFORMED),
+        (b"\x30" * (MAX_CERTIFICATE_BYTES + 1), Reason.TOO_LARGE),
+    ],
+)
+def test_what_is_no_certificate(der: bytes, reason: Reason, instance: Instance) -> None:
+    bundle = bundled(instance)
+    bundle["verificationMaterial"]["certificate"] = {"rawBytes": b64(der)}
+    assert refusal(verify(bundle_piece(bundle), trust(identity_of(), instance=instance)))[0] is reason
+
+
+def test_the_certificate_of_somebody_else_is_no_proof(instance: Instance) -> None:
+    bundle, other = bundled(instance), instance.certificate()
+    bundle["verificationMaterial"]["certificate"] = {"rawBytes": b64(other.der)}
+    assert refusal(verify(bundle_piece(bundle), trust(identity_of(), instance=instance))) == (
+        Reason.BAD_SIGNATURE,
+        f"the signature is not one by the certificate of {IDENTITY}, or was altered",
+    )
+
+
+# proofs
+
+
+def without(bundle: Object, name: str) -> Piece:
+    material = {key: value for key, value in bundle["verificationMaterial"].items() if key != name}
+    return bundle_piece({**bundle, "verificationMaterial": material})
+
+
+def test_what_the_trust_root_has_must_be_shown(instance: Instance) -> None:
+    bundle = bundled(instance, stamp=True)
+    unlogged = without(bundle, "tlogEntries")
+    configuration = trust(identity_of(), instance=instance)
+    assert refusal(verify(unlogged, configuration)) == (
+        Reason.NOT_IN_LOG,
+        "the signature is in no transparency log, and the trust root has one",
+    )
+    # An instance that goes without a log (as that of GitHub for private repositories): stamps are enough.
+    logless = trust(identity_of(), root=instance.root(logs=False, certificate_logs=False))
+    assert isinstance(only(verify(unlogged, logless)), Verified)
+    private = dsse_bundle(Keyless(instance.certificate(logged=False)), proof=Proof(instance, rekor=0, stamp=True))
+    assert isinstance(only(verify(bundle_piece(private), logless)), Verified)
+
+
+def test_without_a_time_there_is_no_proof(instance: Instance) -> None:
+    piece = bundle_piece(bundled(instance, rekor=2))
+    assert refusal(verify(piece, trust(identity_of(), instance=instance))) == (
+        Reason.NOT_IN_LOG,
+        "nothing proves when it was signed: no promise of a log, and no time stamp",
+    )
+
+
+def test_a_stamp_is_for_this_signature_and_by_a_trusted_authority(instance: Instance, other: Instance) -> None:
+    bundle, another = (bundled(instance, rekor=2, stamp=True) for _ in range(2))
+    bundle["verificationMaterial"]["timestampVerificationData"] = another["verificationMaterial"][
+        "timestampVerificationData"
+    ]
+    message = "the time stamp is not for this signature, or not by an authority of the trust root"
+    assert refusal(verify(bundle_piece(bundle), trust(identity_of(), instance=instance))) == (
+        Reason.TRUST_ROOT,
+        message,
+    )
+    signature = base64.b64decode(bundle["dsseEnvelope"]["signatures"][0]["sig"])
+    stamps = [{"signedTimestamp": b64(other.timestamp(signature))}]
+    bundle["verificationMaterial"]["timestampVerificationData"] = {"rfc3161Timestamps": stamps}
+    assert refusal(verify(bundle_piece(bundle), trust(identity_of(), instance=instance))) == (
+        Reason.TRUST_ROOT,
+        message,
+    )
+
+
+def test_a_stamp_that_is_none(instance: Instance) -> None:
+    for content, reason in [(b"hello", Reason.MALFORMED), (b"\x30" * 70_000, Reason.TOO_LARGE)]:
+        bundle = bundled(instance, rekor=2, stamp=True)
+        stamps = [{"signedTimestamp": b64(content)}]
+        bundle["verificationMaterial"]["timestampVerificationData"] = {"rfc3161Timestamps": stamps}
+        assert refusal(verify(bundle_piece(bundle), trust(identity_of(), instance=instance)))[0] is reason
+
+
+def test_an_authority_has_its_time(instance: Instance) -> None:
+    root = json.loads(instance.root())
+    for name, reason, message in [
+        ("certificateAuthorities", Reason.TRUST_ROOT, "its authority was not to be relied on at"),
+        ("timestampAuthorities", Reason.TRUST_ROOT, "or not by an authority of the trust root"),
+    ]:
+        ended = json.loads(json.dumps(root))
+        ended[name][0]["validFor"]["end"] = "2026-01-01T00:00:00Z"
+        piece = bundle_piece(bundled(instance, rekor=2, stamp=True))
+        found, said = refusal(verify(piece, trust(identity_of(), root=json.dumps(ended).encode())))
+        assert found is reason
+        assert message in said
+
+
+def test_a_log_has_its_time(instance: Instance) -> None:
+    root = json.loads(instance.root())
+    root["tlogs"][0]["publicKey"]["validFor"]["end"] = "2026-01-01T00:00:00Z"
+    piece = bundle_piece(bundled(instance))
+    reason, message = refusal(verify(piece, trust(identity_of(), root=json.dumps(root).encode())))
+    assert reason is Reason.NOT_IN_LOG
+    assert message.startswith("the log was not to be relied on at 20")
+
+
+# the second lock
+
+
+def test_the_library_has_to_agree(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of our checks is passed over in turn: what it would have refused, the library refuses."""
+    good = bundled(instance)
+    configuration = trust(identity_of(), instance=instance)
+    assert isinstance(only(verify(bundle_piece(good), configuration)), Verified)
+    bad = bundled(instance, instance.certificate(logged=False))
+    moved = json.loads(json.dumps(good))
+    moved["verificationMaterial"]["tlogEntries"] = bundled(instance)["verificationMaterial"]["tlogEntries"]
+    monkeypatch.setattr(keyless, "check_material", lambda *_: instance.now)
+    for bundle, message in [(bad, "failed to verify SCT"), (moved, "log entry payload hash does not match bundle")]:
+        reason, said = refusal(verify(bundle_piece(bundle), configuration))
+        assert reason is Reason.TRUST_ROOT
+        assert said.startswith("the sigstore library does not take the bundle: ")
+        assert message in said or "log entry signatures do not match bundle" in said
+
+
+@pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.startswith(("bundle", "message"))])
+def test_the_library_sees_every_bundle(
+    layout: str, made: dict[str, Piece], instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    real = keyless.check_with_library
+
+    def spy(*given: Any) -> None:
+        asked.append(given)
+        real(*given)
+
+    monkeypatch.setattr(keyless, "check_with_library", spy)
+    assert isinstance(only(verify(made[layout], trust(identity_of(), instance=instance))), Verified)
+    assert len(asked) == 1
+
+
+# trust roots
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mediaType": "x"}, "the trust root has the media type 'x', which is not known"),
+        ({"tlogs": [{}]}, "the field publicKey is missing"),
+        (
+            {"tlogs": [{"publicKey": {"rawBytes": "AAAA"}}]},
+            "holds what cannot be used: this is not a public key in DER",
+        ),
+        ({"certificateAuthorities": [{"certChain": {}}]}, "an authority of the trust root has no certificates"),
+        (
+            {"certificateAuthorities": [{"certChain": {"certificates": [{"rawBytes": "AAAA"}]}}]},
+            "the trust root holds what cannot be used",
+        ),
+        (
+            {"tlogs": [], "certificateAuthorities": [], "timestampAuthorities": []},
+            "nothing could be trusted",
+        ),
+    ],
+)
+def test_a_trust_root_that_cannot_be_used(change: dict[str, Any], message: str, instance: Instance) -> None:
+    with pytest.raises(InputError, match=message):
+        TrustRoot("private", json.dumps({**json.loads(instance.root()), **change}).encode())
+    with pytest.raises(InputError, match="at most 1048576 are read"):
+        TrustRoot("private", b" " * (2**20 + 1))
+
+
+def test_the_public_root_can_be_read() -> None:
+    root = parse_trusted_root(public_good().content)
+    assert (len(root.logs), len(root.certificate_logs), len(root.authorities), len(root.timestamp_authorities)) == (
+        *(2, 2),
+        *(2, 1),
+    )
+
+
+def test_identities_of_several_signers_are_all_named(instance: Instance) -> None:
+    twice = Signer("second", identities=(TrustedIdentity(exact(IDENTITY), exact(ISSUER), "private"),))
+    result = only(verify(bundle_piece(bundled(instance)), trust(identity_of(), twice, instance=instance)))
+    assert isinstance(result, Verified)
+    assert [by.signer for by in result.signed_by] == ["ci", "second"]
+
+
+def test_a_piece_without_its_proof_is_refused(made: dict[str, Piece], instance: Instance) -> None:
+    for layout in (".sig", ".att"):
+        annotations = {k: v for k, v in made[layout].annotations.items() if not k.endswith("/bundle")}
+        reason, _ = refusal(
+            verify(replace(made[layout], annotations=annotations), trust(identity_of(), instance=instance))
+        )
+        assert reason is Reason.NOT_IN_LOG
