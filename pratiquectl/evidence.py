@@ -73,7 +73,8 @@ def add_parser(subparsers: Subparsers) -> None:
         help="read what hangs on images before anybody waits for it",
         description="Read what hangs on the images of manifests, and keep it in the state folder of the server. Exit "
         "code 2: something could not be read.",
-        epilog="Example: pratique evidence prefetch registry.internal/serving/vllm:0.11.0 --evidence-config evidence.yaml",
+        epilog="Example: pratique evidence prefetch registry.internal/serving/vllm:0.11.0 "
+        "--evidence-config evidence.yaml",
         allow_abbrev=False,
     )
     exported = what.add_parser(

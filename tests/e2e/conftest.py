@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def govern(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Govern
     """`with govern(engine="opa") as webhook`: a webhook with state, bindings and policies of its own, registered."""
 
     @contextmanager
-    def governed(*, engine: str, bindings: str = "") -> Iterator[Webhook]:
+    def governed(*, engine: str, bindings: str = "", arguments: Sequence[str] = ()) -> Iterator[Webhook]:
         folder = tmp_path_factory.mktemp("webhook")
         config, policies = folder / "config", folder / "policies"
         config.mkdir()
@@ -96,7 +96,12 @@ def govern(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Govern
         namespace = make_namespace(cluster, tier="production")
         probe = workloads.pod("probe", namespace=namespace, faults=(workloads.Fault.TAG,))
         with Webhook(
-            folder, config=config, policies=policies, engine=engine, kubeconfig=kubeconfig, arguments=FAST
+            folder,
+            config=config,
+            policies=policies,
+            engine=engine,
+            kubeconfig=kubeconfig,
+            arguments=(*FAST, *arguments),
         ) as webhook:
             webhook.register(cluster, probe=probe)
             try:
