@@ -14,6 +14,7 @@ from attestations.credentials import CredentialSource, DockerConfiguration, Seve
 from attestations.evidence_config import NOBODY, EvidenceConfiguration, read_evidence_config
 from attestations.evidence_file import IMPORTED_NAME, RecordedImages, merged, read_evidence
 from attestations.image_reader import Discoverer, ImageReader, Registries
+from attestations.images import images_of
 from attestations.registry import RegistryClient
 from attestations.store import (
     DATABASE_NAME,
@@ -22,7 +23,6 @@ from attestations.store import (
     EvidenceDatabase,
     EvidenceSource,
     EvidenceStore,
-    images_of,
 )
 from pratique.errors import ConfigError, Problem
 from pratique.facts import FactSource

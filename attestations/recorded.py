@@ -22,6 +22,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from attestations.images import images_of
 from pratique.canonical import canonical_json, sha256
 from pratique.errors import ConfigError, Problem
 from pratique.facts import Absent, Fact, FactSource, Known, Unavailable
@@ -95,15 +96,9 @@ class RecordedFacts:
         """What has to be known of `subject`."""
         if self._keys == "none":
             return sorted(self._facts)
-        if not isinstance(subject, Workload):
-            return ()
-        content = subject.content
-        named = (
-            [image.reference for image in content.images]
-            if self._keys == "images"
-            else [model.uri for model in content.models]
-        )
-        return sorted(set(named))
+        if self._keys == "images":
+            return sorted(images_of(subject))
+        return sorted({model.uri for model in subject.content.models}) if isinstance(subject, Workload) else ()
 
     async def gather(self, keys: Sequence[str], *, deadline: float) -> Mapping[str, Fact]:
         """The fact of each key, as it was recorded."""

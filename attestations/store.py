@@ -27,11 +27,12 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from attestations.failures import NotFound
+from attestations.images import images_of, reference_of
 from pratique.canonical import canonical_json, sha256
 from pratique.errors import EvidenceUnavailable, PratiqueError
 from pratique.facts import Absent, Fact, Known, Unavailable
 from pratique.image import parse_image
-from pratique.subject import ImageRef, Subject, Workload
+from pratique.subject import ImageRef, Subject
 
 log = logging.getLogger(__name__)
 
@@ -410,19 +411,3 @@ class EvidenceSource:
         except EvidenceUnavailable as error:
             return Unavailable(str(error))
         return evidence.facts.get(self.name, Unavailable(f"{self.name} of {key} was not read"))
-
-
-def images_of(subject: Subject) -> dict[str, ImageRef]:
-    """The images of `subject` by reference, and its models that are OCI artifacts by URI; those that can be read."""
-    if not isinstance(subject, Workload):
-        return {}
-    images = {image.reference: image for image in subject.content.images}
-    for model in subject.content.models:
-        if model.scheme == "oci" and not model.unresolved:
-            images[model.uri] = parse_image(reference_of(model.uri), model.path)
-    return {reference: image for reference, image in images.items() if not image.error}
-
-
-def reference_of(uri: str) -> str:
-    """The image reference of `oci://registry/repository:tag`, or of what is one already."""
-    return uri.partition("://")[2] if "://" in uri else uri

@@ -13,8 +13,9 @@ from typing import Any
 
 from attestations.evidence import Found
 from attestations.evidence_file import IMPORTED_NAME, merged, read_evidence, write_evidence
+from attestations.images import images_of, reference_of
 from attestations.in_force import EvidenceInForce
-from attestations.store import FACT_NAMES, images_of, reference_of
+from attestations.store import FACT_NAMES
 from pratique.configuration import load_configuration
 from pratique.decision import Decision, Door
 from pratique.errors import ConfigError, EvidenceUnavailable, InputError, PratiqueError, Problem

@@ -8,7 +8,7 @@
 # related_resources:
 #   - ref: https://docs.sigstore.dev/about/overview/
 # custom:
-#   id: IMAGE-021
+#   id: IMAGE-014
 #   severity: medium
 #   subjects: [workload]
 #   needs: [facts.signatures, namespace]

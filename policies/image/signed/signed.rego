@@ -8,7 +8,7 @@
 # related_resources:
 #   - ref: https://docs.sigstore.dev/about/overview/
 # custom:
-#   id: IMAGE-020
+#   id: IMAGE-013
 #   severity: high
 #   subjects: [workload]
 #   needs: [facts.signatures]
