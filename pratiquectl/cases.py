@@ -6,6 +6,8 @@ A case is a file `<area>/<policy>/{allow,deny}_<defect>.yaml` of one document:
     namespace_labels: {tier: production}     # of the namespace that the object is in
     object: {apiVersion: ..., kind: ...}
     beside: [{apiVersion: ..., kind: ...}]   # other objects of the same input
+    facts:                                   # of other sources, by image: as the policy is given them
+      sbom: {registry.internal/vllm:1: {status: known, value: {...}}, nginx: {status: absent, reason: ...}}
     findings: [{path: /spec, message: ...}]  # all that is found, in a `deny` case
     patches: [{op: add, path: ..., value: ...}]
 
@@ -22,12 +24,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from attestations.recorded import RecordedFacts
+from pratique.canonical import canonical_json, sha256
 from pratique.configuration import Configuration, build
 from pratique.decision import Decision, Door, Patch, Result
 from pratique.engine import Engine, Request
 from pratique.errors import ConfigError, InputError, PatchError, Problem
 from pratique.evaluator import Evaluator
-from pratique.facts import FactSource
+from pratique.facts import Absent, Fact, FactSource, Known, facts_document
 from pratique.kinds import context_of, subject_of
 from pratique.patches import apply, same, tokens, with_parents
 from pratique.pointer import pointer
@@ -42,13 +46,16 @@ NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 SECONDS = 10.0
 """For one decision; the engines need milliseconds."""
 
-KEYS = frozenset({"parameters", "namespace_labels", "object", "beside", "findings", "patches"})
+KEYS = frozenset({"parameters", "namespace_labels", "object", "beside", "facts", "findings", "patches"})
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`beside` are the other objects of the same input. `findings` are (path, message) in order; `patches` are JSON
-    Patch operations (RFC 6902), in order of path, which make the object comply as they stand."""
+    """`beside` are the other objects of the same input, `facts` those of sources about images, by name. `findings` are
+    (path, message) in order; `patches` are JSON Patch operations (RFC 6902), in order of path, which make the object
+    comply as they stand."""
 
     policy: str
     verdict: Literal["allow", "deny"]
@@ -57,6 +64,7 @@ class Case:
     parameters: dict[str, Any] = field(default_factory=dict)
     namespace_labels: dict[str, str] = field(default_factory=dict)
     beside: tuple[dict[str, Any], ...] = ()
+    facts: Mapping[str, Mapping[str, Fact]] = field(default_factory=dict)
     findings: tuple[tuple[str, str], ...] = ()
     patches: tuple[dict[str, Any], ...] = ()
 
@@ -72,6 +80,7 @@ class Case:
             "beside": list(self.beside),
             "parameters": self.parameters,
             "namespace_labels": self.namespace_labels,
+            "facts": {source: facts_document(facts) for source, facts in self.facts.items()},
         }
 
 
@@ -138,11 +147,22 @@ def _load(file: Path, folder: Path) -> Case:
             parameters=value.get("parameters", {}),
             namespace_labels=value.get("namespace_labels", {}),
             beside=tuple(value.get("beside", ())),
+            facts={
+                source: {image: _fact(fact) for image, fact in facts.items()}
+                for source, facts in value.get("facts", {}).items()
+            },
             findings=tuple(sorted((finding["path"], finding["message"]) for finding in value.get("findings", ()))),
             patches=tuple(sorted(value.get("patches", ()), key=lambda patch: str(patch["path"]))),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"findings have a path and a message, patches an op and a path ({error})") from error
+        message = "findings have a path and a message, patches an op and a path, facts a status with value or reason"
+        raise InputError(f"{message} ({error})") from error
+
+
+def _fact(fact: Mapping[str, Any]) -> Fact:
+    if fact["status"] == "absent":
+        return Absent(fact["reason"])
+    return Known(fact["value"], NOW, _NEVER, sha256(canonical_json(fact["value"])))
 
 
 def differences(one: Any, other: Any, *path: str | int) -> list[str]:
@@ -180,9 +200,10 @@ async def decide(case: Case, policies: PolicySet, evaluator: Evaluator) -> Decis
 
 
 def facts_of(case: Case) -> Mapping[str, FactSource]:
-    """What the object of the case and those beside it say, as for `pratique check`."""
+    """What the object of the case and those beside it say, as for `pratique check`, and the facts that are given."""
     found = [Manifest(case.id, 1, obj) for obj in (case.object, *case.beside)]
-    return {source.name: source for source in fact_sources(found, namespace="default", now=NOW)}
+    given = [RecordedFacts(name, facts, keys="images", clock=lambda: NOW) for name, facts in case.facts.items()]
+    return {source.name: source for source in (*fact_sources(found, namespace="default", now=NOW), *given)}
 
 
 def configuration_of(case: Case, policies: PolicySet) -> Configuration:

@@ -9,6 +9,11 @@ as_object(value) := value if is_object(value)
 
 as_object(value) := {} if not is_object(value)
 
+# The value, or no text for anything else.
+text(value) := value if is_string(value)
+
+text(value) := "" if not is_string(value)
+
 # A value as it appears in a message: text in quotes, numbers and booleans as they are, the type of anything larger.
 shown(value) := concat("", ["\"", value, "\""]) if is_string(value)
 

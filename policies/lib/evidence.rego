@@ -1,0 +1,207 @@
+# Evidence about images (facts.sbom, facts.vulnerabilities, facts.provenance): which documents count, and what is said where none
+# does. Nothing here reads `input`.
+#
+# `asked` is an object of a policy's own: `what` (how messages name a document, in the singular), `field` (where the fact lists them),
+# `signers` (names of the trust configuration; none means any of them), `unsigned` (whether documents that nobody signed count, too)
+# and `platforms` (those that have to be covered; none means all that the image has).
+package lib.evidence
+
+import data.lib.values
+
+# Why there is nothing to judge about the image: texts, none where every platform has a document that counts.
+gaps(_, image, _) := {unreadable(image)} if not readable(image)
+
+gaps(facts, image, asked) := {_nothing(_fact_of(facts, image), image, asked)} if {
+	readable(image)
+	not known(facts, image)
+}
+
+gaps(facts, image, asked) := {gap |
+	by_manifest := documents_by_manifest(facts, image, asked)
+	some digest in object.keys(by_manifest)
+	count(by_manifest[digest]) == 0
+	gap := _none_counts(_value_of(facts, image), digest, image, asked)
+} if {
+	readable(image)
+	known(facts, image)
+}
+
+# By the digest of each manifest that has to be covered: the documents that are about it, or about the whole image, and count.
+documents_by_manifest(facts, image, asked) := {digest: counting |
+	value := _value_of(facts, image)
+	some digest in object.keys(_manifests(value, asked.platforms))
+	counting := [document | some document in _about(value, digest, asked); _is_counting(document, asked)]
+}
+
+# All of these documents, each once.
+documents_of(facts, image, asked) := {document |
+	some documents in documents_by_manifest(facts, image, asked)
+	some document in documents
+}
+
+# Whether somebody looked, and found something or reasons why nothing counts.
+known(facts, image) if {
+	readable(image)
+	fact := _fact_of(facts, image)
+	object.get(fact, "status", "") == "known"
+	is_object(object.get(fact, "value", null))
+}
+
+# Whether the image has a reference to look for.
+readable(image) if {
+	object.get(image, "error", "") == ""
+	reference := object.get(image, "reference", "")
+	is_string(reference)
+	reference != ""
+}
+
+# What is wrong with an image that has none.
+unreadable(image) := concat("", ["the image ", values.shown(object.get(image, "reference", "")), " cannot be read", _why(object.get(image, "error", ""))])
+
+_why(error) := concat("", [": ", error]) if {
+	is_string(error)
+	error != ""
+}
+
+_why(error) := "" if not is_string(error)
+
+_why("") := ""
+
+# The image as messages name it.
+shown(image) := concat(" ", ["the image", values.shown(object.get(image, "reference", ""))])
+
+# ` for linux/amd64`, or nothing where the platform is not known.
+of_platform(platform) := concat(" ", [" for", platform]) if {
+	is_string(platform)
+	platform != ""
+}
+
+of_platform(platform) := "" if not is_string(platform)
+
+of_platform("") := ""
+
+_fact_of(facts, image) := values.as_object(object.get(values.as_object(facts), image.reference, {}))
+
+_value_of(facts, image) := values.as_object(object.get(_fact_of(facts, image), "value", {}))
+
+_nothing(fact, image, asked) := concat("", ["no ", asked.what, " is attached to ", shown(image), _reason(fact)]) if {
+	object.get(fact, "status", "") == "absent"
+}
+
+_nothing(fact, image, asked) := concat("", ["nothing is known of any ", asked.what, " of ", shown(image)]) if {
+	object.get(fact, "status", "") != "absent"
+}
+
+_reason(fact) := concat("", [" (", fact.reason, ")"]) if is_string(object.get(fact, "reason", null))
+
+_reason(fact) := "" if not is_string(object.get(fact, "reason", null))
+
+# The manifests that have to be covered, with their platforms. An image that has none of the platforms that are asked for has to be
+# covered as a whole: what it is then is for the scheduler to find out.
+_manifests(value, platforms) := chosen if {
+	chosen := {digest: platform |
+		some digest, platform in values.as_object(object.get(value, "platforms", {}))
+		_is_asked_for(platform, platforms)
+	}
+	count(chosen) > 0
+}
+
+_manifests(value, platforms) := {values.text(object.get(value, "digest", "")): ""} if {
+	chosen := [platform |
+		some platform in values.as_object(object.get(value, "platforms", {}))
+		_is_asked_for(platform, platforms)
+	]
+	count(chosen) == 0
+}
+
+_is_asked_for(_, platforms) if count(platforms) == 0
+
+_is_asked_for(platform, platforms) if {
+	is_string(platform)
+	some asked in platforms
+	startswith(concat("", [platform, "/"]), concat("", [asked, "/"]))
+}
+
+# What says nothing of its platform may run anywhere.
+_is_asked_for("", _) := true
+
+_about(value, digest, asked) := [document |
+	listed := object.get(value, asked.field, [])
+	is_array(listed)
+	some document in listed
+	is_object(document)
+	object.get(document, "covers", "") in {digest, object.get(value, "digest", digest)}
+]
+
+_is_counting(document, asked) if {
+	object.get(document, "signed", false) == true
+	count(_signers(document)) > 0
+	count(asked.signers) == 0
+}
+
+_is_counting(document, asked) if {
+	object.get(document, "signed", false) == true
+	some signer in _signers(document)
+	signer in asked.signers
+}
+
+_is_counting(document, asked) if {
+	asked.unsigned == true
+	object.get(document, "signed", null) == false
+	count(asked.signers) == 0
+}
+
+_signers(document) := {signer |
+	listed := object.get(document, "signers", [])
+	is_array(listed)
+	some signer in listed
+	is_string(signer)
+}
+
+_none_counts(value, digest, image, asked) := concat("", [
+	"no ",
+	asked.what,
+	" of ",
+	shown(image),
+	" counts",
+	of_platform(object.get(_manifests(value, asked.platforms), digest, "")),
+	_instead(_reasons_of(value, digest, asked)),
+])
+
+_instead(reasons) := concat("", [" (", concat(", ", sort(reasons)), ")"]) if count(reasons) > 0
+
+_instead(reasons) := "" if count(reasons) == 0
+
+_reasons_of(value, digest, asked) := {reason |
+	some document in _about(value, digest, asked)
+	reason := _whose(document)
+} | {reason |
+	listed := object.get(value, "refused", [])
+	is_array(listed)
+	some refused in array.slice(listed, 0, 3)
+	reason := concat("", ["one was refused: ", values.text(object.get(values.as_object(refused), "message", ""))])
+}
+
+_whose(document) := concat("", ["one is signed by ", concat(" and ", sort(_signers(document)))]) if count(_signers(document)) > 0
+
+_whose(document) := "one is signed by nobody" if count(_signers(document)) == 0
+
+# Times
+
+# The day that is so many days after the one of the time `now`, such as 2026-11-21; before it, where `days` is negative.
+day_after(now, days) := concat("-", [_digits(day[0], 4), _digits(day[1], 2), _digits(day[2], 2)]) if {
+	day := time.date(time.add_date(time.parse_ns("2006-01-02", substring(now, 0, 10)), 0, 0, days))
+}
+
+# Whether `time` is one of a fact, not more than `days` days old, and not ahead of the clock by more than a day. Times of facts are
+# all of one form, so they are compared as text.
+fresh(time, now, days) if {
+	is_string(time)
+	regex.match("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", time)
+	substring(time, 0, 10) >= day_after(now, 0 - days)
+	substring(time, 0, 10) <= day_after(now, 1)
+}
+
+_digits(number, width) := substring(text, count(text) - width, width) if {
+	text := concat("", ["0000", json.marshal(number)])
+}
