@@ -29,6 +29,8 @@ MAX_ERROR_BYTES = 8 * 2**10
 MAX_HOSTS = 256
 """Protects our sockets and memory from registries that redirect to ever new hosts."""
 KEEP_ALIVE_SECONDS = 30.0
+MAX_RETRY_AFTER_SECONDS = 3600.0
+"""Longer than this is not told to anybody: who says so means "go away", or has a wrong clock."""
 ATTEMPTS = 2
 """A connection that was kept alive may have been closed by the other side just when we use it again."""
 
@@ -256,12 +258,13 @@ class Transport:
         """Seconds from either form of Retry-After (RFC 9110, 10.2.3); 0 where it has neither."""
         text = value.strip()
         if _SECONDS.fullmatch(text):
-            return float(text)
+            return min(float(text), MAX_RETRY_AFTER_SECONDS)
         try:
             at = parsedate_to_datetime(text)
         except (ValueError, TypeError, OverflowError):
             return 0.0
-        return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - self._now()).total_seconds())
+        seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - self._now()).total_seconds()
+        return min(max(0.0, seconds), MAX_RETRY_AFTER_SECONDS)
 
     def _host(self, url: httpx.URL) -> _Host:
         key = (url.scheme, authority_of(url))

@@ -316,7 +316,7 @@ def test_fallback_tag_of_a_long_digest_is_cut() -> None:
 
 def mirrored(origin: str, *mirrors: str, only: bool = False) -> RegistrySettings:
     own = HostSettings(origin, plain_http=True, mirrors=mirrors, only_mirrors=only)
-    return RegistrySettings((own, HostSettings("127.0.0.1:*", plain_http=True), *_plain(*mirrors)))
+    return RegistrySettings((own, *_plain(*mirrors)))
 
 
 def _plain(*mirrors: str) -> tuple[HostSettings, ...]:

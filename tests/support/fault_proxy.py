@@ -33,18 +33,19 @@ class Exchange:
 
     def __init__(self, handler: BaseHTTPRequestHandler, body: bytes, upstream: str, stopped: threading.Event) -> None:
         self._handler = handler
-        self._body = body
+        self.body = body
         self._upstream = upstream
         self.method, self.path = handler.command, handler.path
+        self.headers = {name.lower(): value for name, value in handler.headers.items()}
         self.stopped = stopped
         """Set when the proxy ends: whoever waits or sends for ever must heed it."""
 
     def true_answer(self) -> Reply:
         """What the registry answers."""
-        headers = {name: value for name, value in self._handler.headers.items() if name.lower() not in _HOP_BY_HOP}
+        headers = {name: value for name, value in self.headers.items() if name not in _HOP_BY_HOP}
         connection = http.client.HTTPConnection(self._upstream, timeout=30)
         try:
-            connection.request(self.method, self.path, self._body or None, headers)
+            connection.request(self.method, self.path, self.body or None, headers)
             answer = connection.getresponse()
             body = answer.read()
             return Reply(answer.status, dict(answer.getheaders()), body)
@@ -184,6 +185,7 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _handle(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
