@@ -1,0 +1,54 @@
+"""The real cosign (`tools/cosign`), in a home of its own and without any service of Sigstore."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.oci_registry import Repository
+
+PROGRAM = Path(__file__).resolve().parents[2] / ".cache" / "tools" / "cosign"
+SECONDS = 120.0
+OFFLINE = ("--tlog-upload=false", "--use-signing-config=false", "--yes")
+PLAIN_HTTP = "--allow-http-registry"
+OLD_LAYOUT = "--new-bundle-format=false"
+
+
+@dataclass(frozen=True, slots=True)
+class Cosign:
+    """cosign with `folder` as its home and where it runs."""
+
+    folder: Path
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        assert PROGRAM.exists(), "there is no .cache/tools/cosign: run python3 tools/provision.py cosign"
+        environment = {
+            "HOME": str(self.folder),
+            "PATH": os.environ["PATH"],
+            "COSIGN_PASSWORD": "",
+            "GOMAXPROCS": "1",
+            "no_proxy": "*",
+        }
+        command = [str(PROGRAM), *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+
+    def do(self, *arguments: str | Path) -> str:
+        """What cosign prints; it has to succeed."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"cosign {' '.join(map(str, arguments))}: {done.stderr}"
+        return done.stdout
+
+    def import_key(self, pem: bytes, name: str) -> None:
+        """Make `NAME.key`, which cosign signs with, and `NAME.pub` of a private key."""
+        source = self.folder / f"{name}.pem"
+        source.write_bytes(pem)
+        self.do("import-key-pair", "--key", source, "--output-key-prefix", name, "--yes")
+
+
+def reference(repository: Repository, digest: str) -> str:
+    """How cosign names what has `digest`."""
+    return f"{repository.client.base_url.netloc.decode()}/{repository.name}@{digest}"
