@@ -20,7 +20,7 @@ from pratique.errors import ConfigError
 from pratique.facts import Absent, Fact, Known, Unavailable
 from pratique.image import parse_image
 from tests.support import documents
-from tests.support.cosign import LEGACY, LEGACY_ATTESTATION, Cosign, Key
+from tests.support.cosign import OLD_LAYOUT, Cosign, Key
 from tests.support.oci_registry import Pushed, Repository, Running, serve
 
 pytestmark = pytest.mark.slow
@@ -125,7 +125,7 @@ def test_nothing_hangs_on_it(place: Place, registry: Running) -> None:
     within(place, test)
 
 
-@pytest.mark.parametrize("layout", [(), LEGACY], ids=["bundle", "sig-tag"])
+@pytest.mark.parametrize("layout", [(), (OLD_LAYOUT,)], ids=["bundle", "sig-tag"])
 def test_whose_signature_it_is(
     place: Place, registry: Running, cosign: Cosign, keys: Mapping[str, Key], layout: tuple[str, ...]
 ) -> None:
@@ -210,7 +210,7 @@ def test_a_signature_of_another_image_is_none(
     within(place, test)
 
 
-@pytest.mark.parametrize("layout", [(), LEGACY_ATTESTATION], ids=["bundle", "att-tag"])
+@pytest.mark.parametrize("layout", [(), (OLD_LAYOUT,)], ids=["bundle", "att-tag"])
 def test_what_is_attested_is_a_fact(
     place: Place, registry: Running, cosign: Cosign, keys: Mapping[str, Key], tmp_path: Path, layout: tuple[str, ...]
 ) -> None:
@@ -218,7 +218,7 @@ def test_what_is_attested_is_a_fact(
     place.trust({"ci": [keys["ours"]]})
     predicate = tmp_path / "sbom.json"
     predicate.write_text(json.dumps(documents.cyclonedx()))
-    cosign.attest(reference, keys["ours"], kind="cyclonedx", predicate=predicate, options=layout)
+    cosign.attest(reference, keys["ours"], *layout, kind="cyclonedx", predicate=predicate)
 
     async def test(evidence: EvidenceInForce) -> None:
         found = (await facts(evidence, reference))["sbom"]

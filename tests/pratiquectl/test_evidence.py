@@ -204,7 +204,7 @@ def test_our_decision_is_evidence_that_cosign_verifies(
     digest = reference.partition("@")[2]
     assert main(["verify-bundle", "--bundle", str(bundle), "--key", str(public), digest]) == 0
     capsys.readouterr()
-    cosign.run(
+    cosign.do(
         *("verify-blob-attestation", f"--key={public}", f"--bundle={bundle}", "--insecure-ignore-tlog=true"),
         *("--type=https://in-toto.io/attestation/svr/v0.1", f"--digest={digest.removeprefix('sha256:')}"),
         "--digestAlg=sha256",

@@ -1,4 +1,4 @@
-"""The real cosign, offline: keys, signatures and attestations on images of a registry on loopback."""
+"""The real cosign (`tools/cosign`), in a home of its own and without any service of Sigstore."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.oci_registry import Repository
+
 PROGRAM = Path(__file__).resolve().parents[2] / ".cache" / "tools" / "cosign"
-_OFFLINE = ("--tlog-upload=false", "--use-signing-config=false", "--allow-http-registry", "--yes")
+SECONDS = 120.0
+OFFLINE = ("--tlog-upload=false", "--use-signing-config=false", "--yes")
+PLAIN_HTTP = "--allow-http-registry"
+OLD_LAYOUT = "--new-bundle-format=false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,34 +26,51 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Cosign:
-    """cosign with `folder` as its home."""
+    """cosign with `folder` as its home and where it runs."""
 
     folder: Path
 
-    def key(self, name: str = "cosign") -> Key:
-        """A new key pair."""
-        prefix = self.folder / name
-        self.run("generate-key-pair", f"--output-key-prefix={prefix}")
-        return Key(prefix.with_suffix(".key"), prefix.with_suffix(".pub"))
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        assert PROGRAM.exists(), "there is no .cache/tools/cosign: run python3 tools/provision.py cosign"
+        environment = {
+            "HOME": str(self.folder),
+            "PATH": os.environ["PATH"],
+            "COSIGN_PASSWORD": "",
+            "GOMAXPROCS": "1",
+            "no_proxy": "*",
+        }
+        command = [str(PROGRAM), *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
 
-    def sign(self, image: str, key: Key, *options: str) -> None:
-        """Sign `image` (`host/repository@sha256:...`); `options` choose another layout."""
-        self.run("sign", f"--key={key.private}", *_OFFLINE, *options, image)
-
-    def attest(self, image: str, key: Key, *, kind: str, predicate: Path, options: tuple[str, ...] = ()) -> None:
-        """Attest `predicate`, of the type `kind` (cosign's word or a URI), about `image`."""
-        what = (f"--type={kind}", f"--predicate={predicate}")
-        self.run("attest", f"--key={key.private}", *what, *_OFFLINE, *options, image)
-
-    def run(self, *arguments: str | Path) -> str:
-        """Run cosign; what it says on stdout. It has to succeed."""
-        environment = {"HOME": str(self.folder), "PATH": os.environ["PATH"], "COSIGN_PASSWORD": ""}
-        done = subprocess.run([PROGRAM, *arguments], env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    def do(self, *arguments: str | Path) -> str:
+        """What cosign prints; it has to succeed."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"cosign {' '.join(map(str, arguments))}: {done.stderr}"
         return done.stdout
 
+    def import_key(self, pem: bytes, name: str) -> None:
+        """Make `NAME.key`, which cosign signs with, and `NAME.pub` of a private key."""
+        source = self.folder / f"{name}.pem"
+        source.write_bytes(pem)
+        self.do("import-key-pair", "--key", source, "--output-key-prefix", name, "--yes")
 
-LEGACY = ("--new-bundle-format=false", "--registry-referrers-mode=legacy")
-"""Options of `sign` for the layout of cosign 1 and 2: a `.sig` tag."""
-LEGACY_ATTESTATION = ("--new-bundle-format=false",)
-"""The same of `attest`: a `.att` tag."""
+    def key(self, name: str = "cosign") -> Key:
+        """A new key pair, in `NAME.key` and `NAME.pub`."""
+        self.do("generate-key-pair", f"--output-key-prefix={name}")
+        return Key(self.folder / f"{name}.key", self.folder / f"{name}.pub")
+
+    def sign(self, image: str, key: Key, *options: str) -> None:
+        """Sign `image` (`host/repository@sha256:...`) on loopback; `options` choose another layout."""
+        self.do("sign", "--key", key.private, *OFFLINE, PLAIN_HTTP, *options, image)
+
+    def attest(self, image: str, key: Key, *options: str, kind: str, predicate: Path) -> None:
+        """Attest `predicate`, of the type `kind` (cosign's word or a URI), about `image`."""
+        what = ("--type", kind, "--predicate", predicate)
+        self.do("attest", "--key", key.private, *what, *OFFLINE, PLAIN_HTTP, *options, image)
+
+
+def reference(repository: Repository, digest: str) -> str:
+    """How cosign names what has `digest`."""
+    return f"{repository.client.base_url.netloc.decode()}/{repository.name}@{digest}"

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from attestations.evidence import SIGNATURE_PREDICATE, Layout, Piece, Refused, Verified
-from attestations.public_keys import PublicKey, checked_key
+from attestations.public_keys import HASHES, PublicKey, checked_key
 from attestations.trust import (
     LogUse,
     Pattern,
@@ -30,7 +30,6 @@ from attestations.trust import (
 )
 from attestations.verification import Verifier
 from pratique.dsse import pre_authentication_encoding
-from pratique.keys import curve_hash
 from tests.support.sigstore_root import IDENTITY, ISSUER, Certificate, Instance, Object, b64, der_key, pem_of
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -64,6 +63,7 @@ class Key:
     private: PrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     name: str = "release"
     pss: bool = False
+    hash_name: str = "sha256"
 
     @property
     def public(self) -> PublicKey:
@@ -85,17 +85,13 @@ class Key:
     def verifier(self) -> tuple[bytes, str]:
         return der_key(self.private.public_key()), "PUBLIC KEY"
 
-    @property
-    def hash_name(self) -> str:
-        return curve_hash(self.private.curve).name if isinstance(self.private, ec.EllipticCurvePrivateKey) else "sha256"
-
     def sign(self, message: bytes) -> bytes:
         if isinstance(self.private, Ed25519PrivateKey):
             return self.private.sign(message)
         if isinstance(self.private, rsa.RSAPrivateKey):
             scheme = padding.PSS(padding.MGF1(hashes.SHA256()), 32) if self.pss else padding.PKCS1v15()
             return self.private.sign(message, scheme, hashes.SHA256())
-        return self.private.sign(message, ec.ECDSA(curve_hash(self.private.curve)))
+        return self.private.sign(message, ec.ECDSA(HASHES[self.hash_name]))
 
     def trusted(
         self,
@@ -333,7 +329,7 @@ def attestation_piece(
         "intoto 0.0.1": lambda: intoto_body(maker, content),
         "intoto 0.0.2": lambda: intoto_2_body(maker, payload, signature),
     }[kind]()
-    annotations = _annotations(maker, proof, body, content)
+    annotations = {"dev.cosignproject.cosign/signature": ""} | _annotations(maker, proof, body, content)
     media_type = "application/vnd.dsse.envelope.v1+json"
     return Piece(Layout.COSIGN_ATTESTATION, IMAGE, "", media_type, content, "sha256:m", "sha256:l", annotations)
 
