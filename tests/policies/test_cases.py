@@ -47,6 +47,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     ),
     "data/storage-endpoints": ("the variable ", "in args", "in command", "cannot be seen here", ': init container "'),
     "defaults/gpu-toleration": ("asks for nvidia.com/gpu", "asks for amd.com/gpu", ":NoExecute"),
+    "defaults/image-digest": (
+        *('container "server"', 'init container "', 'sidecar "', 'ephemeral container "', "image volume"),
+        *("its tag leads to", "/spec/template/spec/containers/0/image"),
+    ),
     "defaults/job-deadline": ("/spec/activeDeadlineSeconds", "/spec/jobTemplate/spec/activeDeadlineSeconds"),
     "defaults/namespace-labels": (
         "/metadata/labels/cost-center",
@@ -81,6 +85,34 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     ),
     "image/pull-policy": (*_EVERY_ROLE, "with a digest", "without a digest", "no imagePullPolicy"),
     "image/serving-images": (': container "',),
+    "image/signed": (
+        *(
+            'container "server"',
+            'init container "',
+            'sidecar "',
+            'ephemeral container "',
+            "image volume",
+            "cannot be read",
+        ),
+        *("is not signed", "no signature that counts", "is signed by", "platform or release", "platform and search"),
+    ),
+    "image/signed-by-owner": (
+        *(
+            'container "server"',
+            'init container "',
+            'sidecar "',
+            'ephemeral container "',
+            "image volume",
+            "cannot be read",
+        ),
+        *(
+            "is not signed",
+            "no signature that counts",
+            "of payments",
+            "of unit-search",
+            'label "unit" of the namespace',
+        ),
+    ),
     "labels/cost-attribution": ("/metadata/labels/cost-center", "/metadata/labels/team"),
     "labels/data-classification": ("/data-classification", "is missing"),
     "labels/environment": ("/environment", "is missing"),
@@ -98,6 +130,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     ),
     "serving/safe-formats": ("is a .", "the LoRA adapter ", "the format "),
     "serving/trust-remote-code": ("/args/", "/command/", "/env/0/value", "/env/0/valueFrom", "/trustRemoteCode"),
+    "model/signed": (
+        *("the model ", "the image volume ", "is not signed", "no signature that counts", "is signed by"),
+        "/spec/volumes/0/image/reference",
+    ),
     "network/allow-all": (
         "names no peer",
         'from "0.0.0.0/0"',

@@ -26,7 +26,7 @@ import data.lib.values
 
 violations contains {"message": message, "path": image.path} if {
 	some image in _tagged
-	message := concat("", [containers.users_of(image, input.subject), ": the image ", values.shown(image.reference), _said(image.reference)])
+	message := concat("", [containers.users_of(image, input.subject), ": the image ", values.shown(image.reference), _where_it_leads(image.reference)])
 }
 
 patches contains {"op": "replace", "path": image.path, "value": concat("@", [image.reference, _resolved(image.reference)])} if {
@@ -40,9 +40,9 @@ _tagged contains image if {
 	object.get(image, "reference", "") != ""
 }
 
-_said(reference) := concat(" ", [" has no digest; its tag leads to", _resolved(reference)]) if _resolved(reference)
+_where_it_leads(reference) := concat(" ", [" has no digest; its tag leads to", _resolved(reference)]) if _resolved(reference)
 
-_said(reference) := " has no digest, and the registry has no such image" if not _resolved(reference)
+_where_it_leads(reference) := " has no digest, and the registry has no such image" if not _resolved(reference)
 
 _resolved(reference) := digest if {
 	digest := object.get(_facts, [reference, "value", "digest"], null)
