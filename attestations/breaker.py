@@ -1,7 +1,8 @@
 """A circuit breaker for one host: a registry that is down or overloaded is left alone for a while, not asked again by
 each image.
 
-    closed     requests pass; FAILURES_TO_OPEN failures in a row, or the host's own word (Retry-After), open it
+    closed     requests pass; FAILURES_TO_OPEN failures in a row, or the host's own word (Retry-After), open it;
+               requests that were under way together and fail together are one failure
     open       requests are refused at once, for a time that doubles with each opening
     half open  that time is over: one request passes and the others wait for what becomes of it; it closes or reopens
 """
@@ -33,6 +34,7 @@ class Breaker:
         self._failures = 0
         self._openings = 0
         self._open_until = 0.0
+        self._last_failure = 0.0
         self._is_open = False
         self._is_limited = False
         self._probe: asyncio.Event | None = None
@@ -53,7 +55,7 @@ class Breaker:
             raise  # we lost interest: that says nothing
         except _COUNTED as failure:
             if not isinstance(failure, TimedOut) or self._clock() - started >= SHORTEST_TIMEOUT_SECONDS:
-                self._failed(failure)
+                self._failed(failure, started, is_probe=is_probe)
             raise
         except BaseException:
             self._succeeded(is_probe=is_probe)
@@ -87,17 +89,22 @@ class Breaker:
             return RateLimited(message, left)
         return Unreachable(f"{self._host} has failed repeatedly, and is asked again in {left:.1f} s: retry then")
 
-    def _failed(self, failure: RegistryFailure) -> None:
-        self._failures += 1
+    def _failed(self, failure: RegistryFailure, started: float, *, is_probe: bool) -> None:
         self._is_limited = isinstance(failure, RateLimited)
         if isinstance(failure, RateLimited) and failure.retry_after > 0:
             self.wait(failure.retry_after)
-        elif self._is_open and self._clock() < self._open_until:
-            return  # one of several requests that were under way when it opened
-        elif self._is_open or self._failures >= FAILURES_TO_OPEN:
-            seconds = min(FIRST_OPEN_SECONDS * 2.0 ** min(self._openings, 10), LONGEST_OPEN_SECONDS)
-            self._openings += 1
-            self.wait(seconds)
+        elif is_probe:
+            self._open()
+        elif not self._is_open and started >= self._last_failure:
+            self._last_failure = self._clock()
+            self._failures += 1
+            if self._failures >= FAILURES_TO_OPEN:
+                self._open()
+
+    def _open(self) -> None:
+        seconds = min(FIRST_OPEN_SECONDS * 2.0 ** min(self._openings, 10), LONGEST_OPEN_SECONDS)
+        self._openings += 1
+        self.wait(seconds)
 
     def _succeeded(self, *, is_probe: bool) -> None:
         if self._is_open and not is_probe:

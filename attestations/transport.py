@@ -27,7 +27,8 @@ MAX_REDIRECTS = 5
 MAX_ERROR_BYTES = 8 * 2**10
 """How much of an answer that is no success is read, so that its connection can be used again."""
 MAX_HOSTS = 256
-"""Protects our sockets and memory from registries that redirect to ever new hosts."""
+"""Protects our sockets and memory from images and redirects that name ever new hosts: those that were not asked for the
+longest time are forgotten."""
 KEEP_ALIVE_SECONDS = 30.0
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """Longer than this is not told to anybody: who says so means "go away", or has a wrong clock."""
@@ -68,6 +69,8 @@ class _Host:
     transport: httpx.AsyncBaseTransport
     breaker: Breaker
     slots: asyncio.Semaphore
+    requests: int = 0
+    """How many are under way, or wait to be."""
 
 
 class Transport:
@@ -158,8 +161,8 @@ class Transport:
 
     async def _exchange(self, request: _Request, *, origin: bool) -> Answer:
         """One request and its answer, by the deadline, as the breaker of the host allows."""
-        host = self._host(request.url)
         async with AsyncExitStack() as stack:
+            host = await stack.enter_async_context(self._host(request.url))
             async with self._by_deadline(request):
                 await stack.enter_async_context(host.slots)
                 await stack.enter_async_context(host.breaker.request())
@@ -266,18 +269,35 @@ class Transport:
         seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - self._now()).total_seconds()
         return min(max(0.0, seconds), MAX_RETRY_AFTER_SECONDS)
 
-    def _host(self, url: httpx.URL) -> _Host:
+    @asynccontextmanager
+    async def _host(self, url: httpx.URL) -> AsyncIterator[_Host]:
+        """The host of an address, kept while the block lasts.
+
+        Raises:
+            TooLarge: as many hosts as there may be are being asked just now.
+        """
         key = (url.scheme, authority_of(url))
-        if key not in self._hosts:
-            if len(self._hosts) >= MAX_HOSTS:
-                raise TooLarge(
-                    f"more than {MAX_HOSTS} hosts would be talked to, with {name_of(url)}: restart, or see why"
-                )
-            context = self._trust(key[1]) if url.scheme == "https" else None
-            slots = asyncio.Semaphore(self._settings.connections_per_host)
-            breaker = Breaker(key[1], clock=self._clock)
-            self._hosts[key] = _Host(self._connect(context, self._settings), breaker, slots)
-        return self._hosts[key]
+        host = self._hosts.pop(key, None) or self._opened(url)
+        self._hosts[key] = host  # at the end: the order is that of use
+        host.requests += 1
+        try:
+            if len(self._hosts) > MAX_HOSTS:
+                await self._forget_one(name_of(url))
+            yield host
+        finally:
+            host.requests -= 1
+
+    async def _forget_one(self, wanted: str) -> None:
+        idle = next((key for key, host in self._hosts.items() if not host.requests), None)
+        if idle is None:
+            raise TooLarge(f"more than {MAX_HOSTS} hosts would be asked at the same time, with {wanted}: retry")
+        await self._hosts.pop(idle).transport.aclose()
+
+    def _opened(self, url: httpx.URL) -> _Host:
+        authority = authority_of(url)
+        context = self._trust(authority) if url.scheme == "https" else None
+        slots = asyncio.Semaphore(self._settings.connections_per_host)
+        return _Host(self._connect(context, self._settings), Breaker(authority, clock=self._clock), slots)
 
     def _trust(self, host: str) -> ssl.SSLContext:
         if (own := self._trusts.get(self._settings.of(host))) is not None:

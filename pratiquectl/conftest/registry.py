@@ -6,22 +6,20 @@ only if it has the digest under which it was asked for.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import http.client
 import ipaddress
 import json
-import os
 import re
-import shutil
 import ssl
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from attestations.credentials import HELPER_SECONDS, DockerConfiguration
 from pratiquectl.conftest.errors import ConftestError
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -32,7 +30,6 @@ TITLE = "org.opencontainers.image.title"
 
 TIMEOUT_SECONDS = 30.0
 """For a registry to accept a connection, and for each piece of an answer."""
-HELPER_SECONDS = 30.0
 MAX_MANIFEST_BYTES = 4 * 2**20
 """The size up to which the specification asks registries to take manifests."""
 MAX_BLOB_BYTES = 256 * 2**20
@@ -194,7 +191,7 @@ class Registry:
 
     def _authorize(self, challenge: str, *, pushes: bool) -> bool:
         """Gets ready to answer the challenge; false if there is nothing to answer with."""
-        user, secret = credentials(self._reference.host, self._environ)
+        user, secret = credentials(self._reference.host, self._reference.repository, self._environ)
         kind, _, rest = challenge.partition(" ")
         if kind.lower() == "basic":
             self._authorization = _basic(user, secret) if user else ""
@@ -262,56 +259,19 @@ def fetch(
 
 
 _TOKEN_USER = "<token>"  # noqa: S105 - the name under which Docker's helpers give identity tokens
-_DOCKER_HUB = "https://index.docker.io/v1/"
 
 
-def credentials(host: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """User and secret that Docker's configuration has for the registry; two empty texts if it has none.
+def credentials(host: str, repository: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """User and secret that Docker's configuration has for the repository; two empty texts if it has none.
 
     Raises:
-        ConftestError: the configuration cannot be read, or its helper fails.
+        ConftestError: there are none, because the configuration cannot be read or its helper fails.
     """
-    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", ""), ".docker"))
-    try:
-        configuration = json.loads((folder / "config.json").read_bytes())
-    except FileNotFoundError:
-        return "", ""
-    except (OSError, ValueError) as error:
-        raise ConftestError(f"{folder / 'config.json'} cannot be read: {error}") from error
-    server = _DOCKER_HUB if host in ("docker.io", "registry-1.docker.io") else host
-    helper = (configuration.get("credHelpers") or {}).get(server) or configuration.get("credsStore")
-    if helper and (found := _from_helper(str(helper), server, environ)):
-        return found
-    auths = configuration.get("auths") or {}
-    entry = auths.get(server) or auths.get(f"https://{server}") or {}
-    if entry.get("identitytoken"):
-        return _TOKEN_USER, str(entry["identitytoken"])
-    if entry.get("auth"):
-        try:
-            user, _, secret = base64.b64decode(entry["auth"]).decode().partition(":")
-        except ValueError as error:
-            raise ConftestError(f"{folder / 'config.json'}: auth of {server} is not base64") from error
-        return user, secret.rstrip("\0")
-    return str(entry.get("username") or ""), str(entry.get("password") or "")
-
-
-def _from_helper(helper: str, server: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    program = shutil.which(f"docker-credential-{helper}", path=environ.get("PATH"))
-    if program is None or os.sep in helper:
-        raise ConftestError(f"there is no docker-credential-{helper} on the PATH, which Docker's configuration names")
-    try:
-        done = subprocess.run(
-            [program, "get"], input=server.encode(), capture_output=True, timeout=HELPER_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConftestError(f"docker-credential-{helper}: {error}") from error
-    if done.returncode:
-        said = (done.stdout or done.stderr).decode(errors="replace").strip()
-        if "not found" in said.lower():
-            return None
-        raise ConftestError(f"docker-credential-{helper}: {said}")
-    try:
-        answer = json.loads(done.stdout)
-        return str(answer["Username"]), str(answer["Secret"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise ConftestError(f"docker-credential-{helper} gives no credentials") from error
+    source = DockerConfiguration.of_environment(environ)
+    found = asyncio.run(source.candidates(host, repository, seconds=HELPER_SECONDS))
+    if found.credentials:
+        first = found.credentials[0]
+        return _TOKEN_USER if first.is_identity_token else first.user, first.secret
+    if found.problems:
+        raise ConftestError(found.problems[0])
+    return "", ""

@@ -202,6 +202,26 @@ def test_limits_without_retry_after_count_as_failures() -> None:
     assert isinstance(host.ask(), RateLimited)
 
 
+def test_what_fails_together_is_one_failure() -> None:
+    host = Host()
+
+    async def scenario() -> None:
+        async def fails(after: int) -> None:
+            async with host.breaker.request():
+                for _ in range(after):
+                    await asyncio.sleep(0)
+                host.clock.pass_by(0.001)
+                raise Unreachable("down")
+
+        await asyncio.gather(*(fails(number) for number in range(3 * FAILURES_TO_OPEN)), return_exceptions=True)
+
+    asyncio.run(scenario())
+    for _ in range(FAILURES_TO_OPEN - 2):
+        host.ask(Unreachable("down"))
+    assert isinstance(host.ask(Unreachable("and down")), Unreachable)
+    assert host.is_open
+
+
 def test_an_answer_that_was_under_way_does_not_close_it() -> None:
     host = Host()
 

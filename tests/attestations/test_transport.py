@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -286,15 +287,61 @@ def test_body_of_an_error_is_not_kept_beyond_its_limit(proxy: FaultProxy) -> Non
     assert len(run(lambda client: ask(), plain(proxy.host)).body) == MAX_ERROR_BYTES
 
 
-def test_hosts_are_limited() -> None:
+class Network:
+    """Transports that answer 404, or wait until they may; how many are open and how many wait."""
+
+    def __init__(self) -> None:
+        self.open = self.waiting = 0
+        self.all_wait = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    def connect(self, context: ssl.SSLContext | None, settings: RegistrySettings) -> httpx.AsyncBaseTransport:
+        self.open += 1
+        return _Answering(self)
+
+
+class _Answering(httpx.AsyncBaseTransport):
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._network.waiting += 1
+        if self._network.waiting == MAX_HOSTS:
+            self._network.all_wait.set()
+        await self._network.may_answer.wait()
+        self._network.waiting -= 1
+        return httpx.Response(404, stream=httpx.ByteStream(b""))
+
+    async def aclose(self) -> None:
+        self._network.open -= 1
+
+
+def test_hosts_are_forgotten_when_there_are_too_many() -> None:
     async def main() -> None:
-        answers = httpx.MockTransport(lambda _: httpx.Response(404, stream=httpx.ByteStream(b"")))
-        transport = Transport(RegistrySettings(), connect=lambda context, settings: answers)
-        for number in range(MAX_HOSTS):
-            await transport.ask(httpx.URL(f"http://h{number}.example/"), asked="it", deadline=soon(), max_bytes=1)
-        with pytest.raises(TooLarge, match=f"more than {MAX_HOSTS} hosts"):
-            await transport.ask(httpx.URL("http://last.example/"), asked="it", deadline=soon(), max_bytes=1)
+        network = Network()
+        transport = Transport(RegistrySettings(), connect=network.connect)
+
+        async def ask(number: int) -> int:
+            url = httpx.URL(f"http://h{number}.example/")
+            return (await transport.ask(url, asked="it", deadline=soon(), max_bytes=1)).status
+
+        for number in range(2 * MAX_HOSTS):
+            assert await ask(number) == 404
+        assert network.open == MAX_HOSTS
+        await ask(2 * MAX_HOSTS - 1)  # still known
+        assert network.open == MAX_HOSTS
+
+        network.may_answer.clear()
+        busy = [asyncio.create_task(ask(number)) for number in range(MAX_HOSTS)]
+        await network.all_wait.wait()
+        with pytest.raises(TooLarge, match=f"more than {MAX_HOSTS} hosts would be asked at the same time"):
+            await ask(-1)
+        network.may_answer.set()
+        assert await asyncio.gather(*busy) == [404] * MAX_HOSTS
+        assert await ask(-1) == 404
         await transport.aclose()
+        assert network.open == 0
 
     asyncio.run(main())
 
