@@ -98,6 +98,9 @@ def check_entry(entry: LogEntry, root: TrustedRoot, claim: Claim) -> datetime | 
         time = _check_promise(entry, logs)
     if entry.proof is not None:
         _check_proof(entry.body, entry.proof, logs)
+        # Rekor v2 has one tree, so both indexes are the same; those of v1 differ in all its trees but the first.
+        if (entry.kind, entry.version) == ("hashedrekord", "0.0.2") and entry.index != entry.proof.index:
+            raise _not_in_log("the entry and its proof name different places in the log")
     _check_body(entry, claim)
     if time is not None and not any(time in log.period for log in logs):
         raise _not_in_log(f"the log was not to be relied on at {time.isoformat()}")
