@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from attestations import keyless
+from attestations import keyless, verification
 from attestations.certificates import MAX_CERTIFICATE_BYTES
 from attestations.evidence import SIGNATURE_PREDICATE, Piece, Reason, Refused, SignedBy, Verified
 from attestations.trust import Signer, TrustConfiguration, TrustedIdentity, TrustRoot, exact, public_good
@@ -350,7 +350,7 @@ def test_the_library_has_to_agree(instance: Instance, monkeypatch: pytest.Monkey
     bad = bundled(instance, instance.certificate(logged=False))
     moved = json.loads(json.dumps(good))
     moved["verificationMaterial"]["tlogEntries"] = bundled(instance)["verificationMaterial"]["tlogEntries"]
-    monkeypatch.setattr(keyless, "check_material", lambda *_: instance.now)
+    monkeypatch.setattr(verification, "check_material", lambda *_: instance.now)
     for bundle, message in [(bad, "failed to verify SCT"), (moved, "log entry payload hash does not match bundle")]:
         reason, said = refusal(verify(bundle_piece(bundle), configuration))
         assert reason is Reason.TRUST_ROOT
@@ -369,7 +369,7 @@ def test_the_library_sees_every_bundle(
         asked.append(given)
         real(*given)
 
-    monkeypatch.setattr(keyless, "check_with_library", spy)
+    monkeypatch.setattr(verification, "check_with_library", spy)
     assert isinstance(only(verify(made[layout], trust(identity_of(), instance=instance))), Verified)
     assert len(asked) == 1
 
