@@ -29,7 +29,7 @@ from attestations.certificates import Leaf, check_logged, check_path
 from attestations.evidence import Reason
 from attestations.refusal import Refusal
 from attestations.timestamps import check_timestamp
-from attestations.transparency import Claim, check_entry
+from attestations.transparency import Claim, check_entry, is_known
 from attestations.trust import TrustRoot
 from attestations.trusted_root import MEDIA_TYPES, TrustedRoot
 from pratique.dsse import Envelope
@@ -47,10 +47,11 @@ def check_material(leaf: Leaf, material: Material, claim: Claim, root: TrustedRo
     Raises:
         Refusal: it does not hold. That the signature is by the key of `leaf` is for the caller to check.
     """
-    # 1. and 4.
-    times = [time for entry in material.entries if (time := check_entry(entry, root, claim)) is not None]
-    if root.logs and not material.entries:
-        raise Refusal(Reason.NOT_IN_LOG, "the signature is in no transparency log, and the trust root has one")
+    # 1. and 4. Entries of logs that the trust root does not have prove nothing, and do no harm beside one that does.
+    known = [entry for entry in material.entries if is_known(entry, root)]
+    if root.logs and not known:
+        raise Refusal(Reason.NOT_IN_LOG, "the signature is in no transparency log that the trust root has")
+    times = [time for entry in known if (time := check_entry(entry, root, claim)) is not None]
     times += [check_timestamp(reply, root, claim.stamped) for reply in material.timestamps]
     if not times:
         raise Refusal(Reason.NOT_IN_LOG, "nothing proves when it was signed: no promise of a log, and no time stamp")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,10 @@ MAX_RESOURCES = 100_000
 DIGEST_LENGTHS = {"sha256": 32, "sha384": 48, "sha512": 64}
 """The algorithms of digests that are compared, and the bytes of each. Others in a statement are passed over."""
 
+_HEXADECIMAL = re.compile("[0-9a-f]+")
+
 _STATEMENT_TYPES = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
-_SIMPLE_SIGNING_TYPES = ("cosign container image signature", "atomic container signature")
+_SIMPLE_SIGNING_TYPE = "cosign container image signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +80,21 @@ def read_statement(payload_type: str, payload: bytes) -> Statement:
 
 def read_simple_signing(payload: bytes) -> Statement:
     """The simple signing document that `payload` is (github.com/containers/image, docs/containers-signature.5.md;
-    cosign's SIGNATURE_SPEC.md), which stands for a plain signature. Raises: Refusal."""
+    cosign, specs/SIGNATURE_SPEC.md), which stands for a plain signature. Raises: Refusal."""
     document = read_object(payload, "the signed payload", MAX_PIECE_BYTES)
     critical = child(document, "critical")
-    if text(critical, "type") not in _SIMPLE_SIGNING_TYPES:
+    if text(critical, "type") != _SIMPLE_SIGNING_TYPE:
         raise malformed("what was signed is not a signature of a container image")
     algorithm, _, digits = text(child(critical, "image"), "docker-manifest-digest").partition(":")
     return Statement(tuple(_digest_set({algorithm: digits})), SIGNATURE_PREDICATE, document)
+
+
+def parts_of(digest: str) -> tuple[str, bytes] | None:
+    """Algorithm and value of `digest`; None if it is not one that is compared."""
+    algorithm, _, digits = digest.partition(":")
+    if len(digits) != 2 * DIGEST_LENGTHS.get(algorithm, 0) or not _HEXADECIMAL.fullmatch(digits):
+        return None
+    return algorithm, bytes.fromhex(digits)
 
 
 def plain_signature(digest: str) -> Statement:
@@ -96,10 +107,10 @@ def _digest_set(digests: Mapping[str, Any]) -> Sequence[str]:
     found = []
     for algorithm, length in DIGEST_LENGTHS.items():
         if algorithm in digests:
-            digits = text(digests, algorithm)
-            if len(hexadecimal(digits, algorithm)) != length or digits != digits.lower():
+            digest = f"{algorithm}:{text(digests, algorithm)}"
+            if parts_of(digest) is None:
                 raise malformed(f"a {algorithm} digest has {2 * length} lower-case hexadecimal digits")
-            found.append(f"{algorithm}:{digits}")
+            found.append(digest)
     return found
 
 

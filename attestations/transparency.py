@@ -2,7 +2,7 @@
 
 Checked of an entry, in this order:
 
-1. the log is one of the trust root's
+1. the log is one of the trust root's (`is_known`)
 2. the promise (signed entry timestamp): the log's signature over body, time, log and index in canonical JSON
    (sigstore client-spec 4.1.3; RFC 8785); with it, the time of the entry is proven
 3. the proof: the body is a leaf of a tree (RFC 9162 2.1.3.2) whose root the log signed in a checkpoint
@@ -83,14 +83,12 @@ def is_known(entry: LogEntry, root: TrustedRoot) -> bool:
 
 
 def check_entry(entry: LogEntry, root: TrustedRoot, claim: Claim) -> datetime | None:
-    """When `claim` was logged, at the latest; None where the log does not sign times (Rekor v2).
+    """When `claim` was logged, at the latest; None where the log does not sign times (Rekor v2). Its log is known.
 
     Raises:
         Refusal: the entry does not prove that it was logged.
     """
     logs = root.logs_named(entry.log)
-    if not logs:
-        raise _not_in_log("the entry is in a log that the trust root does not have")
     if not entry.promise and entry.proof is None:
         raise _not_in_log("the entry has neither a promise nor a proof of the log")
     time = None
@@ -98,6 +96,9 @@ def check_entry(entry: LogEntry, root: TrustedRoot, claim: Claim) -> datetime | 
         time = _check_promise(entry, logs)
     if entry.proof is not None:
         _check_proof(entry.body, entry.proof, logs)
+        # Rekor v2 has one tree, so both indexes are the same; those of v1 differ in all its trees but the first.
+        if (entry.kind, entry.version) == ("hashedrekord", "0.0.2") and entry.index != entry.proof.index:
+            raise _not_in_log("the entry and its proof name different places in the log")
     _check_body(entry, claim)
     if time is not None and not any(time in log.period for log in logs):
         raise _not_in_log(f"the log was not to be relied on at {time.isoformat()}")

@@ -18,19 +18,20 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from attestations.bundle import MAX_PIECE_BYTES, Bundle, Material, MessageSignature, parse_bundle
+from attestations.certificates import Leaf, read_leaf
 from attestations.evidence import Layout, Piece, Reason, Refused, SignedBy, Verified
+from attestations.keyless import check_material, check_with_library, library_can_read
 from attestations.legacy import envelope_of, material_of, signature_of
 from attestations.managed_keys import check_use, proven_time, uses_of_keys
 from attestations.public_keys import PublicKey, is_signature, is_signature_of_digest, spki
 from attestations.refusal import Refusal, malformed
 from attestations.statements import (
-    DIGEST_LENGTHS,
     Statement,
+    parts_of,
     plain_signature,
     read_simple_signing,
     read_statement,
@@ -39,9 +40,6 @@ from attestations.statements import (
 from attestations.transparency import Claim
 from attestations.trust import Signer, TrustConfiguration, TrustedIdentity, TrustRoot
 from pratique.dsse import Envelope, pre_authentication_encoding
-
-if TYPE_CHECKING:
-    from attestations.certificates import Leaf
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far ahead of ours the clock of a log or an authority may be."""
@@ -146,7 +144,8 @@ class Verifier:
     def _keys(self, signature: _Signature) -> tuple[list[SignedBy], list[Refusal]]:
         uses = uses_of_keys(self.trust.signers)
         candidates = {id_: entries[0][1].key for id_, entries in uses.items()}
-        id_ = next((id_ for id_, key in candidates.items() if signature.is_by(key)), None)
+        hinted = sorted(candidates, key=lambda id_: not _is_hint(signature.material.hint, id_))
+        id_ = next((id_ for id_ in hinted if signature.is_by(candidates[id_])), None)
         if id_ is None:
             return [], [_nobodys(signature, candidates)]
         roots = [root.parsed for root in self.trust.all_roots.values()]
@@ -168,9 +167,6 @@ class Verifier:
     # by certificate
 
     def _identities(self, signature: _Signature) -> tuple[list[SignedBy], list[Refusal]]:
-        # Imported here: who trusts keys only never pays for X.509 paths.
-        from attestations.certificates import read_leaf
-
         leaf = read_leaf(signature.material.certificate)
         matching = self._matching(leaf.identity, leaf.issuer)
         if not matching:
@@ -201,8 +197,6 @@ class Verifier:
 
     def _check_root(self, signature: _Signature, leaf: Leaf, root: TrustRoot) -> datetime:
         """When it was signed, by a certificate of `root`. Raises: Refusal."""
-        from attestations.keyless import check_material, check_with_library, library_can_read
-
         at = check_material(leaf, signature.material, signature.claim(leaf.der), root.parsed)
         self._check_time(at)
         if signature.whole and library_can_read(signature.material.entries, root.parsed, signature.signed):
@@ -219,11 +213,15 @@ def _without_repetition(piece: Piece, refusals: Iterable[Refusal]) -> tuple[Refu
     return tuple(Refused(piece, reason, message) for reason, message in said)
 
 
+def _is_hint(hint: str, id_: str) -> bool:
+    """Whether `hint` names the key with `id_`: in our way, in hexadecimal, or as cosign does in base64."""
+    digits = id_.removeprefix("sha256:")
+    return hint in (id_, digits, base64.b64encode(bytes.fromhex(digits)).decode())
+
+
 def _nobodys(signature: _Signature, keys: Mapping[str, PublicKey]) -> Refusal:
-    hint = signature.material.hint
     for id_, key in keys.items():
-        digest = bytes.fromhex(id_.removeprefix("sha256:"))
-        if hint and hint in (id_, digest.hex(), base64.b64encode(digest).decode()):
+        if _is_hint(signature.material.hint, id_):
             why = "and is not, or was altered"
             if signature.message is None and isinstance(key, Ed25519PublicKey):
                 why = "but a key of Ed25519 signs messages, and all that is known is a digest"
@@ -287,12 +285,7 @@ def _of_envelope(
 
 def _candidates(message: MessageSignature, digests: Collection[str]) -> Sequence[tuple[str, tuple[str, bytes]]]:
     """The digests that the signature may be about: the one that it names, or else each of the image."""
-    known = [
-        (digest, (algorithm, bytes.fromhex(digits)))
-        for digest in sorted(digests)
-        for algorithm, _, digits in [digest.partition(":")]
-        if algorithm in DIGEST_LENGTHS
-    ]
+    known = [(digest, parts) for digest in sorted(digests) if (parts := parts_of(digest)) is not None]
     if message.digest:
         known = [each for each in known if each[1] == (message.algorithm, message.digest)]
         if not known:

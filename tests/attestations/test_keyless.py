@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from attestations import keyless
+from attestations import keyless, verification
 from attestations.certificates import MAX_CERTIFICATE_BYTES
 from attestations.evidence import SIGNATURE_PREDICATE, Piece, Reason, Refused, SignedBy, Verified
 from attestations.trust import Signer, TrustConfiguration, TrustedIdentity, TrustRoot, exact, public_good
@@ -272,13 +272,27 @@ def test_what_the_trust_root_has_must_be_shown(instance: Instance) -> None:
     configuration = trust(identity_of(), instance=instance)
     assert refusal(verify(unlogged, configuration)) == (
         Reason.NOT_IN_LOG,
-        "the signature is in no transparency log, and the trust root has one",
+        "the signature is in no transparency log that the trust root has",
     )
     # An instance that goes without a log (as that of GitHub for private repositories): stamps are enough.
     logless = trust(identity_of(), root=instance.root(logs=False, certificate_logs=False))
     assert isinstance(only(verify(unlogged, logless)), Verified)
     private = dsse_bundle(Keyless(instance.certificate(logged=False)), proof=Proof(instance, rekor=0, stamp=True))
     assert isinstance(only(verify(bundle_piece(private), logless)), Verified)
+
+
+def test_an_entry_in_another_log_does_no_harm_and_no_good(instance: Instance, other: Instance) -> None:
+    bundle = bundled(instance)
+    entries = bundle["verificationMaterial"]["tlogEntries"]
+    body = json.loads(base64.b64decode(entries[0]["canonicalizedBody"]))
+    entries.append(other.entry(body))
+    configuration = trust(identity_of(), instance=instance)
+    assert isinstance(only(verify(bundle_piece(bundle), configuration)), Verified)
+    del entries[0]
+    assert refusal(verify(bundle_piece(bundle), configuration)) == (
+        Reason.NOT_IN_LOG,
+        "the signature is in no transparency log that the trust root has",
+    )
 
 
 def test_without_a_time_there_is_no_proof(instance: Instance) -> None:
@@ -350,7 +364,7 @@ def test_the_library_has_to_agree(instance: Instance, monkeypatch: pytest.Monkey
     bad = bundled(instance, instance.certificate(logged=False))
     moved = json.loads(json.dumps(good))
     moved["verificationMaterial"]["tlogEntries"] = bundled(instance)["verificationMaterial"]["tlogEntries"]
-    monkeypatch.setattr(keyless, "check_material", lambda *_: instance.now)
+    monkeypatch.setattr(verification, "check_material", lambda *_: instance.now)
     for bundle, message in [(bad, "failed to verify SCT"), (moved, "log entry payload hash does not match bundle")]:
         reason, said = refusal(verify(bundle_piece(bundle), configuration))
         assert reason is Reason.TRUST_ROOT
@@ -369,7 +383,7 @@ def test_the_library_sees_every_bundle(
         asked.append(given)
         real(*given)
 
-    monkeypatch.setattr(keyless, "check_with_library", spy)
+    monkeypatch.setattr(verification, "check_with_library", spy)
     assert isinstance(only(verify(made[layout], trust(identity_of(), instance=instance))), Verified)
     assert len(asked) == 1
 

@@ -381,6 +381,12 @@ DEEP = b'{"a":' * 5000 + b"1" + b"}" * 5000
         (b'{"mediaType":"a","mediaType":"b"}', Reason.MALFORMED, "the bundle cannot be read"),
         (b'{"mediaType":' + b"9" * 10_000 + b"}", Reason.MALFORMED, "the bundle cannot be read"),
         (b" " * 50 * 2**20, Reason.TOO_LARGE, f"it has {50 * 2**20} bytes; at most {MAX_PIECE_BYTES} are read"),
+        (b"[" + b"[]," * 400_000 + b"[]]", Reason.MALFORMED, "the bundle is not a JSON object"),
+        (
+            b"[" + b"[]," * 500_000 + b"[]]",
+            Reason.TOO_LARGE,
+            "the bundle has more than 1000000 values, and is not read",
+        ),
         (changed(mediaType="application/json"), Reason.MALFORMED, "is not one of versions 0.1 to 0.3"),
         (changed(dsseEnvelope=None), Reason.MALFORMED, "either a dsseEnvelope or a messageSignature"),
         (changed(messageSignature={}), Reason.MALFORMED, "either a dsseEnvelope or a messageSignature"),

@@ -90,7 +90,11 @@ class Tree:
         """Index, root and path of `body`, which becomes the last but two."""
         index = len(self.leaves)
         self.leaves += [body, b"later %d" % index, b"later still %d" % index]
-        return index, _root(self.leaves), _path(index, self.leaves)
+        return index, *self.proof(index)
+
+    def proof(self, index: int) -> tuple[bytes, list[bytes]]:
+        """Root and path of the leaf at `index`."""
+        return _root(self.leaves), _path(index, self.leaves)
 
 
 def _root(leaves: Sequence[bytes]) -> bytes:
