@@ -9,6 +9,13 @@ test_what_is_not_an_object_has_no_fields if {
 	}
 }
 
+test_what_is_not_text_says_nothing if {
+	values.text("x") == "x"
+	every value in [null, "", 1, true, ["a"], {"a": 1}] {
+		values.text(value) == ""
+	}
+}
+
 test_values_in_messages if {
 	{values.shown(value) | some value in ["text", "", true, false, null]} == {"\"text\"", "\"\"", "true", "false", "null"}
 	{values.shown(value) | some value in [{"a": 1}, ["a"]]} == {"an object", "a list"}

@@ -19,6 +19,7 @@ _DENY = [name for name, case in _CASES.items() if case.verdict == "deny"]
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle/postStart", "lifecycle/preStop")
 _EVERY_ROLE = (': container "', ': init container "', ': sidecar "', ': ephemeral container "')
+_EVERY_IMAGE = (*_EVERY_ROLE, ": image volume", "is attached to the image")
 _EVERY_OWNER = (*_EVERY_ROLE, ": the pod sets ")
 _NO_LIST_NO_OBJECT = ("required is a list", "required is an object")
 
@@ -48,8 +49,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "data/storage-endpoints": ("the variable ", "in args", "in command", "cannot be seen here", ': init container "'),
     "defaults/gpu-toleration": ("asks for nvidia.com/gpu", "asks for amd.com/gpu", ":NoExecute"),
     "defaults/image-digest": (
-        *('container "server"', 'init container "', 'sidecar "', 'ephemeral container "', "image volume"),
-        *("its tag leads to", "/spec/template/spec/containers/0/image"),
+        *(*_EVERY_ROLE, ": image volume", "its tag leads to", "/spec/template/spec/containers/0/image"),
     ),
     "defaults/job-deadline": ("/spec/activeDeadlineSeconds", "/spec/jobTemplate/spec/activeDeadlineSeconds"),
     "defaults/namespace-labels": (
@@ -71,6 +71,9 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "gpu/queue-label": ("is missing", "the name of a queue", "one of "),
     "gpu/requests-equal-limits": ("of memory", "of cpu", "of nvidia.com/gpu", "its limit is missing"),
     "gpu/runtime-limit": ("this Job", "this CronJob", "this Pod", "has no activeDeadlineSeconds"),
+    "image/ai-packages-scanned": (
+        *(*_EVERY_IMAGE, "and no scan of it counts", "which no scan looked at", "no scan says which packages"),
+    ),
     "image/approved-registries": (
         ': container "',
         ': init container "',
@@ -78,33 +81,42 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
         ': ephemeral container "',
         ": image volume",
     ),
+    "image/denied-licences": (
+        *(*_EVERY_IMAGE, "under the licence", "without a known licence", "more than a fact can hold", "as trees"),
+    ),
+    "image/denied-packages": (*_EVERY_IMAGE, "has the package pkg:", "has the package ultralytics", "not all known"),
     "image/digest": (': container "', ': init container "', ': sidecar "', ': ephemeral container "', ": image volume"),
     "image/mutable-tag": (
         *(': container "', ': init container "', ': sidecar "', ': ephemeral container "'),
         *(": image volume", "cannot be read"),
     ),
+    "image/provenance": (
+        *(
+            *_EVERY_IMAGE,
+            "is of the builder",
+            "is not one of",
+            "has the build type",
+            "is built from",
+            "names no source",
+        ),
+        *("names no commit", "is of the verifier", "one is signed by nobody"),
+    ),
     "image/pull-policy": (*_EVERY_ROLE, "with a digest", "without a digest", "no imagePullPolicy"),
+    "image/sbom-complete": (
+        *(*_EVERY_IMAGE, "is dated", "has no date", "lists no components", "says nothing of its", "lacks "),
+        *("one is signed by nobody", "that its dependencies are complete"),
+    ),
+    "image/sbom-present": (
+        *(*_EVERY_IMAGE, "cannot be read", "one is signed by nobody", "one is signed by dev", "one was refused"),
+        *("for linux/arm64", "in the format"),
+    ),
     "image/serving-images": (': container "',),
     "image/signed": (
-        *(
-            'container "server"',
-            'init container "',
-            'sidecar "',
-            'ephemeral container "',
-            "image volume",
-            "cannot be read",
-        ),
+        *(*_EVERY_ROLE, ": image volume", "cannot be read"),
         *("is not signed", "no signature that counts", "is signed by", "platform or release", "platform and search"),
     ),
     "image/signed-by-owner": (
-        *(
-            'container "server"',
-            'init container "',
-            'sidecar "',
-            'ephemeral container "',
-            "image volume",
-            "cannot be read",
-        ),
+        *(*_EVERY_ROLE, ": image volume", "cannot be read"),
         *(
             "is not signed",
             "no signature that counts",
@@ -112,6 +124,11 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
             "of unit-search",
             'label "unit" of the namespace',
         ),
+    ),
+    "image/vulnerabilities": (
+        *(*_EVERY_IMAGE, "the critical vulnerability", "the medium vulnerability", "the unknown vulnerability"),
+        *("(no fix yet)", "(fixed in", "without a date", "is of ", "with a database of", "more vulnerabilities"),
+        *("one is signed by nobody", "for linux/arm64"),
     ),
     "labels/cost-attribution": ("/metadata/labels/cost-center", "/metadata/labels/team"),
     "labels/data-classification": ("/data-classification", "is missing"),

@@ -58,6 +58,10 @@ _SPEC = ("object", "spec")
 _CONTEXT = (*_C, "securityContext")
 _MODEL, _DATASET = (("subject", "models", index) for index in range(2))
 _SERVER = ("subject", "servers", 0)
+_SBOM, _SCAN, _STATEMENT = (
+    ("facts", source, "r", "value", field, 0)
+    for source, field in (("sbom", "documents"), ("vulnerabilities", "scans"), ("provenance", "statements"))
+)
 _BROKEN: dict[str, Broken] = {
     "data/approved-claims": Broken(
         (*_P, "volumes", 0, "persistentVolumeClaim", "claimName"),
@@ -93,9 +97,38 @@ _BROKEN: dict[str, Broken] = {
         {"activeDeadlineSeconds": ("7", "2.0")},
         silence_complies=False,
     ),
+    "image/ai-packages-scanned": Broken(
+        (*_SBOM, "ai_packages", "pkg:pypi/torch"),
+        ["2.8.0"],
+        {"ai_packages": ("{}",), "pkg:pypi/torch": tuple(value for value in _ALL if value != "['x']")},
+        silence_complies=False,
+    ),
+    "image/denied-licences": Broken(
+        (*_SBOM, "licences"),
+        [{"expression": "AGPL-3.0-only", "choices": [["AGPL-3.0-only"]], "components": 1}],
+        {"licences": ("[]",)},
+        silence_complies=False,
+    ),
+    "image/denied-packages": Broken(
+        (*_SBOM, "packages"),
+        {"pkg:pypi/torchtriton": ["2.0.0"]},
+        {"packages": ("{}", "{'x': 1}")},
+        silence_complies=False,
+    ),
     "image/mutable-tag": Broken(("subject", "images", 0, "tag"), "latest", {"tag": ("'x'", *_ODD_TEXTS)}),
+    "image/provenance": Broken(
+        (*_STATEMENT, "trusted_builder"), "", {"trusted_builder": _TEXTS}, silence_complies=False
+    ),
     "image/pull-policy": Broken((*_C, "imagePullPolicy"), "Never", {"imagePullPolicy": ()}),
+    "image/sbom-complete": Broken(
+        (*_SBOM, "components"),
+        0,
+        {"components": ("7", "2.0", "9007199254740993", "1e+300")},
+        silence_complies=False,
+    ),
+    "image/sbom-present": Broken((*_SBOM, "signed"), False, {"signed": ("True",)}, silence_complies=False),
     "image/serving-images": Broken((*_C, "image", "repository"), "other", silence_complies=False),
+    "image/vulnerabilities": Broken((*_SCAN, "counts"), {"critical": 1}, silence_complies=False),
     "labels/data-classification": Broken((*_LABELS, "data-classification"), "secret", silence_complies=False),
     "labels/environment": Broken((*_LABELS, "environment"), "prod", silence_complies=False),
     "labels/expiry": Broken((*_LABELS, "expires"), "2026-11-20", silence_complies=False),
@@ -202,6 +235,16 @@ _BROKEN: dict[str, Broken] = {
     ),
 }
 
+_COVERS = f"sha256:{'4a' * 32}"
+
+
+def _evidence(field: str, **says: Any) -> dict[str, Any]:
+    """What a source knows of the image `r`: one document, which counts."""
+    document = {"covers": _COVERS, "platform": "linux/amd64", "signed": True, "signers": ["ci"], **says}
+    value = {"digest": _COVERS, "platforms": {_COVERS: "linux/amd64"}, field: [document], "refused": []}
+    return {"r": {"status": "known", "value": value}}
+
+
 _DOCUMENT: dict[str, Any] = {
     "subject": {
         "type": "workload",
@@ -257,6 +300,29 @@ _DOCUMENT: dict[str, Any] = {
     "facts": {
         "expressions": {},
         "inventory": {"gpus/team=search": {"status": "known", "value": {"peak": 99, "objects": 3}}},
+        "provenance": _evidence(
+            "statements",
+            builder="https://tekton.dev/chains/v2",
+            trusted_builder="tekton",
+            sources=[{"uri": "git+https://github.com/example/vllm", "digest": f"gitCommit:{'c0' * 20}"}],
+        ),
+        "sbom": _evidence(
+            "documents",
+            format="CycloneDX",
+            created="2026-11-20T08:00:00Z",
+            components=1,
+            missing={"ntia-2021": {}},
+            licences=[],
+            packages={},
+            ai_packages={},
+        ),
+        "vulnerabilities": _evidence(
+            "scans",
+            scanned="2026-11-20T08:00:00Z",
+            counts={"critical": 0},
+            vulnerabilities=[],
+            ai_packages={"pkg:pypi/torch": ["2.9.1"]},
+        ),
     },
     "namespace": {"name": "sandbox", "labels": {}},
     "now": "2026-11-21T08:00:00Z",

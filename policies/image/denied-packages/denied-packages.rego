@@ -88,7 +88,7 @@ _denied_in(document, image) := {defect |
 _candidates(name, packages) := ({found |
 	not contains(name, "*")
 	some found in {name, _name_in(name)}
-	object.get(packages, found, null) != null
+	found in object.keys(packages)
 } | {found |
 	not contains(name, "*")
 	not startswith(name, "pkg:")

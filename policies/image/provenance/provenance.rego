@@ -167,23 +167,23 @@ _asks_for_sources if count(input.parameters.sources) > 0
 
 _asks_for_sources if input.parameters.require_commit
 
-_defect_of_source(source) := concat(" ", ["is built from", values.shown(object.get(source, "uri", ""))]) if not _is_from_ours(source)
+_defect_of_source(source) := "names a source that cannot be read" if not is_object(source)
+
+_defect_of_source(source) := concat(" ", ["is built from", values.shown(object.get(source, "uri", ""))]) if {
+	is_object(source)
+	not _is_from_ours(source)
+}
 
 _defect_of_source(source) := concat(" ", ["names no commit of", values.shown(object.get(source, "uri", ""))]) if {
+	is_object(source)
 	_is_from_ours(source)
 	input.parameters.require_commit
 	values.text(object.get(source, "digest", "")) == ""
 }
 
-_is_from_ours(source) if {
-	is_object(source)
-	count(input.parameters.sources) == 0
-}
+_is_from_ours(_) if count(input.parameters.sources) == 0
 
-_is_from_ours(source) if {
-	is_object(source)
-	globs.like_one_of(object.get(source, "uri", null), input.parameters.sources)
-}
+_is_from_ours(source) if globs.like_one_of(object.get(source, "uri", null), input.parameters.sources)
 
 _sources_of(statement) := listed if {
 	listed := object.get(statement, "sources", [])

@@ -50,7 +50,9 @@
 #       maximum: 3650
 #       default: 7
 #     max_database_days:
-#       description: How old the database of a scan may be, in days, where the report says. Reports of trivy alone do not; attested as cosign's vuln predicate they can.
+#       description: >-
+#         How old the database of a scan may be, in days, where the report says. Reports of trivy alone do not; in cosign's vuln predicate
+#         they can.
 #       type: integer
 #       minimum: 1
 #       maximum: 3650
@@ -123,10 +125,14 @@ _said(image, defect) := concat("", [
 	": ",
 	defect,
 	"; required is a scan of the last ",
-	values.shown(input.parameters.max_scan_days),
-	" days without vulnerabilities that are ",
+	_days,
+	" without vulnerabilities that are ",
 	_denied_severities,
 ])
+
+_days := "day" if input.parameters.max_scan_days == 1
+
+_days := concat(" ", [values.shown(input.parameters.max_scan_days), "days"]) if input.parameters.max_scan_days != 1
 
 _denied_severities := "critical" if input.parameters.denied_severity == "critical"
 

@@ -1,0 +1,168 @@
+package lib.evidence_test
+
+import data.lib.evidence
+
+# What the tests of the policies about evidence are made of
+
+amd := "sha256:a"
+
+arm := "sha256:b"
+
+index := "sha256:i"
+
+# A document about the only manifest, signed by ci; `fields` come on top.
+document(fields) := object.union({"covers": amd, "platform": "linux/amd64", "signed": true, "signers": ["ci"]}, fields)
+
+# The facts of one image, `vllm`, with these documents in `field`.
+facts(field, documents) := {"vllm": {"status": "known", "value": {
+	"digest": index,
+	"platforms": {amd: "linux/amd64"},
+	field: documents,
+	"refused": [],
+}}}
+
+image := {"path": "/spec/containers/0/image", "reference": "vllm", "error": ""}
+
+# The subject that runs these images, the first one in a container.
+subject(images) := {
+	"images": images,
+	"pods": [{"containers": [{"role": "main", "name": "server", "image": {"path": "/spec/containers/0/image"}}]}],
+}
+
+# Which documents count
+
+_asked := {"what": "SBOM", "field": "documents", "signers": [], "unsigned": false, "platforms": []}
+
+_gaps(known) := evidence.gaps(known, image, _asked)
+
+_with(changes) := object.union(_asked, changes)
+
+_two := {"vllm": {"status": "known", "value": {
+	"digest": index,
+	"platforms": {amd: "linux/amd64", arm: "linux/arm64/v8"},
+	"documents": [document({})],
+}}}
+
+test_a_document_that_counts if {
+	_gaps(facts("documents", [document({})])) == set()
+	_gaps(facts("documents", [document({"covers": index})])) == set()
+	evidence.documents_by_manifest(facts("documents", [document({})]), image, _asked) == {amd: [document({})]}
+	evidence.documents_of(facts("documents", [document({}), document({"signed": false})]), image, _asked) == {document({})}
+}
+
+test_nothing_is_known if {
+	every known in [
+		null,
+		{},
+		[],
+		"x",
+		{"vllm": null},
+		{"vllm": {}},
+		{"other": {"status": "known", "value": {}}},
+		{"vllm": {"status": "known"}},
+		{"vllm": {"status": "known", "value": null}},
+		{"vllm": {"status": "known", "value": []}},
+		{"vllm": {"status": "unavailable", "reason": "x"}},
+	] {
+		_gaps(known) == {"nothing is known of any SBOM of the image \"vllm\""}
+	}
+}
+
+test_nothing_is_there if {
+	_gaps({"vllm": {"status": "absent", "reason": "none"}}) == {"no SBOM is attached to the image \"vllm\" (none)"}
+	_gaps({"vllm": {"status": "absent"}}) == {"no SBOM is attached to the image \"vllm\""}
+	_gaps({"vllm": {"status": "absent", "reason": 7}}) == {"no SBOM is attached to the image \"vllm\""}
+}
+
+test_images_that_cannot_be_read if {
+	every unreadable in [{"error": "upper case"}, {"error": "", "reference": ""}, {"error": "", "reference": 7}, {"error": "", "reference": null}] {
+		count(evidence.gaps(facts("documents", [document({})]), object.union(image, unreadable), _asked)) == 1
+	}
+	evidence.gaps({}, {"path": "/x", "reference": "VLLM", "error": "upper case"}, _asked) == {"the image \"VLLM\" cannot be read: upper case"}
+	evidence.gaps({}, {"path": "/x"}, _asked) == {"the image \"\" cannot be read"}
+	evidence.gaps({}, {"path": "/x", "error": 7}, _asked) == {"the image \"\" cannot be read"}
+}
+
+test_documents_that_do_not_count if {
+	every fields in [
+		{"signed": false, "signers": []},
+		{"signed": true, "signers": []},
+		{"signed": true, "signers": "ci"},
+		{"signed": true, "signers": [7]},
+		{"signed": "true"},
+		{"signed": null},
+		{"covers": "sha256:other"},
+		{"covers": null},
+	] {
+		count(_gaps(facts("documents", [document(fields)]))) == 1
+	}
+	every documents in [[], null, {}, "x", 7, [null], ["x"], {"0": document({})}] {
+		_gaps(facts("documents", documents)) == {"no SBOM of the image \"vllm\" counts for linux/amd64"}
+	}
+}
+
+test_the_message_says_what_is_there_instead if {
+	_gaps(facts("documents", [document({"signed": false, "signers": []})])) == {"no SBOM of the image \"vllm\" counts for linux/amd64 (one is signed by nobody)"}
+	known := {"vllm": {"status": "known", "value": {
+		"digest": index,
+		"documents": [document({"covers": index, "signers": ["b", "a"]})],
+		"refused": [{"message": "it is too large"}, "x", {"message": 7}, {"message": "not told"}],
+	}}}
+	evidence.gaps(known, image, _with({"signers": ["ci"]})) == {concat("", [
+		"no SBOM of the image \"vllm\" counts ",
+		"(one is signed by a and b, one was refused: , one was refused: it is too large)",
+	])}
+}
+
+test_signers if {
+	count(evidence.gaps(facts("documents", [document({})]), image, _with({"signers": ["ci"]}))) == 0
+	count(evidence.gaps(facts("documents", [document({})]), image, _with({"signers": ["release"]}))) == 1
+	count(evidence.gaps(facts("documents", [document({"signed": false})]), image, _with({"signers": ["ci"], "unsigned": true}))) == 1
+	count(evidence.gaps(facts("documents", [document({"signed": false})]), image, _with({"unsigned": true}))) == 0
+}
+
+test_platforms if {
+	_gaps(_two) == {"no SBOM of the image \"vllm\" counts for linux/arm64/v8"}
+	count(evidence.gaps(_two, image, _with({"platforms": ["linux/amd64"]}))) == 0
+	count(evidence.gaps(_two, image, _with({"platforms": ["linux/arm64"]}))) == 1
+
+	# Whole segments are compared, and an image without any of them is covered as a whole.
+	evidence.gaps(_two, image, _with({"platforms": ["linux/arm"]})) == {"no SBOM of the image \"vllm\" counts"}
+}
+
+test_platforms_that_are_not_known if {
+	every platforms in [null, {}, [], "x"] {
+		known := {"vllm": {"status": "known", "value": {"digest": index, "platforms": platforms, "documents": [document({})]}}}
+		_gaps(known) == {"no SBOM of the image \"vllm\" counts"}
+	}
+	known := {"vllm": {"status": "known", "value": {"digest": index, "platforms": {amd: ""}, "documents": [document({})]}}}
+	count(evidence.gaps(known, image, _with({"platforms": ["linux/s390x"]}))) == 0
+}
+
+# Times
+
+test_days if {
+	evidence.day_after("2026-11-21T08:00:00Z", 0) == "2026-11-21"
+	evidence.day_after("2026-11-21T08:00:00Z", -21) == "2026-10-31"
+	evidence.day_after("2026-12-31T23:59:59Z", 1) == "2027-01-01"
+}
+
+test_fresh if {
+	evidence.fresh("2026-11-14T00:00:00Z", "2026-11-21T08:00:00Z", 7)
+	evidence.fresh("2026-11-22T23:59:59Z", "2026-11-21T08:00:00Z", 7)
+	every time in [
+		"2026-11-13T23:59:59Z",
+		"2026-11-23T00:00:00Z",
+		"9999-12-31T23:59:59Z",
+		"0001-01-01T00:00:00Z",
+		"2026-11-20",
+		"2026-11-20T08:00:00+00:00",
+		"yesterday",
+		"",
+		null,
+		7,
+		["2026-11-20T08:00:00Z"],
+	] {
+		not evidence.fresh(time, "2026-11-21T08:00:00Z", 7)
+	}
+}
