@@ -269,7 +269,8 @@ class Helper:
         assert process.stdout is not None  # noqa: S101
         try:
             async with asyncio.timeout(seconds):
-                with suppress(BrokenPipeError, ConnectionResetError):  # it need not read what it does not want to know
+                # It need not read what it does not want to know. RuntimeError is what uvloop raises for that.
+                with suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
                     process.stdin.write(server.encode())
                     await process.stdin.drain()
                 process.stdin.close()

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from attestations.hosts import matches_host
+from attestations.hosts import DOCKER_HUB_NAMES, matches_host
 from pratique.errors import ConfigError, Problem
 from pratique.image import parse_image
 
@@ -68,5 +68,7 @@ class RegistrySettings:
     connect_seconds: float = CONNECT_SECONDS
 
     def of(self, host: str) -> HostSettings:
-        """The settings of a host (`name[:port]`)."""
-        return next((each for each in self.hosts if matches_host(each.pattern, host)), HostSettings(host))
+        """The settings of a host (`name[:port]`); Docker Hub's are found under each of its names."""
+        names = DOCKER_HUB_NAMES if host in DOCKER_HUB_NAMES else {host}
+        found = (each for each in self.hosts if any(matches_host(each.pattern, name) for name in names))
+        return next(found, HostSettings(host))

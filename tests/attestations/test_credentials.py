@@ -6,10 +6,12 @@ import asyncio
 import base64
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -273,9 +275,13 @@ def test_helper_that_hangs_is_killed_with_its_children(docker: Docker) -> None:
     wait_until(lambda: not is_running(child), timeout_seconds=10, what="the helper's child is gone")
 
 
-def test_helper_that_does_not_read_is_no_problem(docker: Docker) -> None:
-    docker.helper("store", f"""exec <&-; echo '{{"Username": "ada", "Secret": "{SECRET}"}}'""")
-    assert users(docker.write({"credsStore": "store"}), "quay.io/a") == ["ada"]
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_helper_that_does_not_read_is_no_problem(docker: Docker, run: Callable[[Any], Candidates]) -> None:
+    docker.helper("store", f"""echo '{{"Username": "ada", "Secret": "{SECRET}"}}'""")
+    source = docker.write({"credsStore": "store"})
+    for _ in range(20):
+        candidates = run(source.candidates("quay.io", "a", seconds=20.0))
+        assert [credential.user for credential in candidates.credentials] == ["ada"]
 
 
 @pytest.mark.parametrize("name", ["../../bin/sh", "a b", "", "-x"])

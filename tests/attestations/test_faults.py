@@ -3,10 +3,12 @@ fault ends all is well at once."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import random
 import tracemalloc
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -25,11 +27,13 @@ from attestations.failures import (
 )
 from attestations.manifest import OCI_MANIFEST
 from attestations.registry import MAX_MANIFEST_BYTES, RegistryClient
+from attestations.registry_settings import CONNECTIONS_PER_HOST
 from pratique.image import parse_image
 from tests.support import fault_proxy as faults
 from tests.support.clocks import Clock
 from tests.support.fault_proxy import Exchange, Fault, FaultProxy, fault_proxy
 from tests.support.oci_registry import Pushed, Running, serve
+from tests.support.processes import wait_until
 from tests.support.registry_clients import plain, run, soon
 
 NAME = "team/app"
@@ -199,6 +203,27 @@ def test_registry_that_is_down_is_not_asked_by_each_image(proxy: FaultProxy, ima
         assert len((await look(client, proxy, image, deadline=clock.seconds + 60)).pieces) == 2
 
     run(act, plain(proxy.host), clock=clock.monotonic)
+
+
+def test_who_gives_up_leaves_nothing_behind(proxy: FaultProxy, image: Pushed) -> None:
+    """Connections and places in the queue of those that were cancelled are free again."""
+
+    async def act(client: RegistryClient) -> Found:
+        proxy.fault = faults.silent
+        waiting = [asyncio.create_task(look(client, proxy, image, deadline=soon())) for _ in range(10)]
+        all_ask = partial(wait_until, lambda: len(proxy.requests) >= CONNECTIONS_PER_HOST, timeout_seconds=60)
+        await asyncio.to_thread(all_ask, what="as many requests as there may be are under way")
+        for task in waiting:
+            task.cancel()
+        assert all(isinstance(each, asyncio.CancelledError) for each in await _outcomes(waiting))
+        proxy.fault = None
+        return await look(client, proxy, image, deadline=soon())
+
+    assert len(run(act, plain(proxy.host)).pieces) == 2
+
+
+async def _outcomes(tasks: list[asyncio.Task[Found]]) -> list[Found | BaseException]:
+    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.mark.parametrize("max_bytes", [1000, 2**20])

@@ -20,6 +20,12 @@ def test_first_pattern_that_means_a_host_counts() -> None:
     assert settings.of("other.internal") is glob
 
 
+@pytest.mark.parametrize("host", ["docker.io", "registry-1.docker.io"])
+def test_docker_hub_has_several_names(host: str) -> None:
+    hub = HostSettings("docker.io", mirrors=("mirror.internal/hub",))
+    assert RegistrySettings((hub,)).of(host) is hub
+
+
 def test_a_host_without_settings_has_https_and_no_mirrors() -> None:
     assert RegistrySettings().of("quay.io") == HostSettings("quay.io")
     assert not HostSettings("quay.io").plain_http

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
+import socket
 import ssl
+import threading
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -344,6 +347,80 @@ def test_hosts_are_forgotten_when_there_are_too_many() -> None:
         assert network.open == 0
 
     asyncio.run(main())
+
+
+# Servers that do not speak HTTP.
+
+
+@contextmanager
+def saying(content: bytes) -> Iterator[str]:
+    """A server that answers each connection with the bytes, whatever it is asked, and ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve_all() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        connection.recv(65536)
+                        connection.sendall(content)
+
+        thread = threading.Thread(target=serve_all)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 1000,
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 100 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 50_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX\0: a\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" + b"a" * 1000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000,
+        b"HTTP/1.1 999 What\r\n\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 307 Away\r\nLocation: \xff\xfe://\x80\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 307 Away\r\nLocation: https://xn--\x80.example/\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 307 Away\r\nLocation: https://xn--a.example:1/\r\nContent-Length: 0\r\n\r\n",
+        b'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="\xff"\r\nContent-Length: 0\r\n\r\n',
+        b"HTTP/1.1 429 No\r\nRetry-After: \xff\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_garbage_is_a_failure(content: bytes) -> None:
+    with saying(content) as host, pytest.raises(RegistryFailure):
+        read(host, plain(host))
+
+
+def test_random_garbage_is_a_failure_or_the_truth() -> None:
+    """A good answer with a few of its bytes changed: what comes of it is read, or refused with a type of ours."""
+    outcomes = set()
+    for seed in range(150):
+        chance = random.Random(seed)
+        content = bytearray(GOOD)
+        for _ in range(chance.randint(1, 4)):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        with saying(bytes(content)) as host:
+            try:
+                assert read(host, plain(host)) == b"{}"
+                outcomes.add("read")
+            except (RegistryFailure, NotFound) as failure:
+                outcomes.add(type(failure).__name__)
+    assert {"read", "Unreachable"} <= outcomes
 
 
 # Waiting.
