@@ -134,13 +134,12 @@ _about(value, digest, asked) := [document |
 ]
 
 _is_counting(document, asked) if {
-	object.get(document, "signed", false) == true
-	count(_signers(document)) > 0
+	_is_signed(document)
 	count(asked.signers) == 0
 }
 
 _is_counting(document, asked) if {
-	object.get(document, "signed", false) == true
+	_is_signed(document)
 	some signer in _signers(document)
 	signer in asked.signers
 }
@@ -149,6 +148,11 @@ _is_counting(document, asked) if {
 	asked.unsigned == true
 	object.get(document, "signed", null) == false
 	count(asked.signers) == 0
+}
+
+_is_signed(document) if {
+	object.get(document, "signed", false) == true
+	count(_signers(document)) > 0
 }
 
 _signers(document) := {signer |
@@ -182,9 +186,9 @@ _reasons_of(value, digest, asked) := {reason |
 	reason := concat("", ["one was refused: ", values.text(object.get(values.as_object(refused), "message", ""))])
 }
 
-_whose(document) := concat("", ["one is signed by ", concat(" and ", sort(_signers(document)))]) if count(_signers(document)) > 0
+_whose(document) := concat("", ["one is signed by ", concat(" and ", sort(_signers(document)))]) if _is_signed(document)
 
-_whose(document) := "one is signed by nobody" if count(_signers(document)) == 0
+_whose(document) := "one is signed by nobody" if not _is_signed(document)
 
 # Times
 
