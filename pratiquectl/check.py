@@ -20,7 +20,7 @@ from attestations.inventory import Inventory
 from attestations.recorded import load_facts
 from evaluators.select import choose_engine, start_evaluator
 from pratique.cache import DecisionCache
-from pratique.configuration import Configuration, load_configuration
+from pratique.configuration import Configuration
 from pratique.decision import Decision, Door, Finding, Result, Severity
 from pratique.engine import Engine, Request
 from pratique.errors import InputError, Problem
@@ -32,16 +32,12 @@ from pratiquectl.baseline import read_baseline, write_baseline
 from pratiquectl.inputs import Inputs, read_inputs
 from pratiquectl.manifests import Found, Manifest, unread
 from pratiquectl.options import (
-    add_approvers,
-    add_config,
-    add_evidence,
-    add_now,
-    add_policies,
-    add_user,
-    approvers_path,
+    add_engine,
+    add_judging,
     clock,
     config_path,
     evidence_in_force,
+    load_judging,
     policies_path,
     request_of,
     terminal_width,
@@ -119,18 +115,11 @@ def add_parser(subparsers: Subparsers) -> None:
     what.add_argument(
         "--namespace", default="default", metavar="NS", help="for objects that do not name theirs (default: default)"
     )
-    add_config(parser)
-    add_policies(parser)
-    add_approvers(parser)
-    add_now(parser)
-    add_user(parser)
-    add_evidence(parser)
+    add_judging(parser)
     parser.add_argument(
         "--facts", type=Path, metavar="FILE", help="recorded facts, for runs that must not ask a registry (docs/ci)"
     )
-    parser.add_argument(
-        "--engine", default="auto", choices=("auto", "opa", "regopy"), help="what runs the policies (default: auto)"
-    )
+    add_engine(parser)
     parser.add_argument(
         "--timeout",
         type=_seconds,
@@ -204,8 +193,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--explain needs the format text or json")
     if args.values and not args.helm:
         raise InputError("--values are for charts; name one with --helm")
-    policies = PolicySet.load(policies_path(args))
-    configuration = load_configuration(config_path(args), policies, approvers=approvers_path(args))
+    policies, configuration = load_judging(args)
     baseline = None if args.baseline is None else read_baseline(args.baseline)
     found = read_inputs(
         Inputs(

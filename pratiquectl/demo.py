@@ -40,6 +40,7 @@ from pratiquectl.manifests import Manifest, read_manifests
 from pratiquectl.options import (
     DEFAULT_STATE,
     add_config,
+    add_engine,
     add_policies,
     config_path,
     policies_path,
@@ -101,9 +102,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_policies(parser)
     add_config(parser)
-    parser.add_argument(
-        "--engine", default="regopy", choices=("auto", "opa", "regopy"), help="what runs the policies (default: regopy)"
-    )
+    add_engine(parser, default="regopy")
     parser.add_argument(
         "--state",
         type=Path,

@@ -16,13 +16,11 @@ from attestations.evidence_file import IMPORTED_NAME, merged, read_evidence, wri
 from attestations.images import images_of, reference_of
 from attestations.in_force import EvidenceInForce
 from attestations.store import FACT_NAMES
-from pratique.configuration import load_configuration
 from pratique.decision import Decision, Door
 from pratique.errors import ConfigError, EvidenceUnavailable, InputError, PratiqueError, Problem
 from pratique.facts import Absent, Known
 from pratique.image import parse_image
 from pratique.kinds import subject_of
-from pratique.policy import PolicySet
 from pratique.replace_file import replace_file
 from pratique.subject import ImageRef
 from pratiquectl.__main__ import EXIT_DONE, EXIT_ERROR, Subparsers
@@ -30,17 +28,14 @@ from pratiquectl.check import DECISION_SECONDS, engine_over
 from pratiquectl.evidence_text import write_examination
 from pratiquectl.manifests import Manifest, read_manifests
 from pratiquectl.options import (
-    add_config,
+    add_engine,
     add_evidence,
     add_evidence_config,
-    add_now,
-    add_policies,
+    add_judging,
     add_state,
-    add_user,
     clock,
-    config_path,
     evidence_in_force,
-    policies_path,
+    load_judging,
     request_of,
 )
 from reports.text import visible
@@ -118,17 +113,11 @@ def add_parser(subparsers: Subparsers) -> None:
     attested.add_argument(
         "--namespace", default="default", metavar="NS", help="for objects that do not name theirs (default: default)"
     )
-    attested.add_argument(
-        "--engine", default="auto", choices=("auto", "opa", "regopy"), help="what runs the policies (default: auto)"
-    )
-    add_config(attested)
-    add_policies(attested)
-    add_now(attested)
-    add_user(attested)
+    add_engine(attested)
+    add_judging(attested)
     for each in (fetched, imported):
         add_state(each)
-    for each in (shown, attested):
-        add_evidence(each)
+    add_evidence(shown)
     for each in (fetched, exported):
         add_evidence_config(each)
         each.set_defaults(evidence=[])
@@ -294,8 +283,7 @@ async def _attest(args: argparse.Namespace) -> int:
 
     signer = signer_of(args.key)
     image = _image(args.image)
-    policies = PolicySet.load(policies_path(args))
-    configuration = load_configuration(config_path(args), policies)
+    policies, configuration = load_judging(args)
     found = [_manifest(args, image)]
     async with _Reading(args) as evidence:
         digest, _ = await _resolved(evidence, image)

@@ -29,7 +29,15 @@ from pratique.yamlfile import load_documents
 from pratiquectl.__main__ import EXIT_DENIED, EXIT_DONE, EXIT_ERROR, Subparsers
 from pratiquectl.check import DECISION_SECONDS, default_namespace, engine_over
 from pratiquectl.manifests import MAX_FILE_BYTES, STDIN, manifest_files, read_manifests
-from pratiquectl.options import add_config, add_evidence, add_policies, config_path, policies_path, terminal_width
+from pratiquectl.options import (
+    add_config,
+    add_engine,
+    add_evidence,
+    add_policies,
+    config_path,
+    policies_path,
+    terminal_width,
+)
 from pratiquectl.rewrite import Part, RewriteError, parts, rewritten_json, rewritten_yaml
 from reports.text import visible
 
@@ -59,9 +67,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_config(parser)
     add_policies(parser)
     add_evidence(parser)
-    parser.add_argument(
-        "--engine", default="auto", choices=("auto", "opa", "regopy"), help="what runs the policies (default: auto)"
-    )
+    add_engine(parser)
     parser.add_argument(
         "--namespace", default="default", metavar="NS", help="for objects that do not name theirs (default: default)"
     )

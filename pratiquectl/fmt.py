@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pratiquectl.__main__ import Subparsers
+from pratiquectl.conftest import flags
 from pratiquectl.conftest.command import add_help, execute, opa_binary
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.options import Flag, Options
@@ -14,7 +15,7 @@ FORMAT_SECONDS = 60.0
 
 FLAGS = (
     Flag(name="check", kind="bool", help="change nothing; exit 1 if a file is not formatted"),
-    Flag(name="rego-version", kind="text", default="v1", help="syntax of the policies: v0 or v1"),
+    flags.REGO_VERSION,
 )
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from pratique.configuration import Configuration, load_configuration
 from pratique.engine import Request
 from pratique.errors import ConfigError, InputError, Problem
 from pratique.ledger import DATABASE_NAME, LedgerReader
@@ -170,6 +171,37 @@ def request_of(args: argparse.Namespace) -> Request:
     if args.as_user and AUTHENTICATED not in groups:
         groups += (AUTHENTICATED,)  # as the API server does (k8s.io/apiserver/pkg/endpoints/filters, impersonation)
     return Request(operation="CREATE", user=args.as_user, groups=groups)
+
+
+def add_judging(parser: argparse.ArgumentParser) -> None:
+    """What a decision is made by: `--config`, `--policies`, `--approvers`, `--now`, `--as-user`, `--as-group`,
+    `--evidence-config` and `--evidence`."""
+    add_config(parser)
+    add_policies(parser)
+    add_approvers(parser)
+    add_now(parser)
+    add_user(parser)
+    add_evidence(parser)
+
+
+def load_judging(args: argparse.Namespace) -> tuple[PolicySet, Configuration]:
+    """The policies and the configuration that `--policies`, `--config` and `--approvers` name.
+
+    Raises:
+        LoadError: they cannot be loaded.
+    """
+    policies = PolicySet.load(policies_path(args))
+    return policies, load_configuration(config_path(args), policies, approvers=approvers_path(args))
+
+
+def add_engine(parser: argparse.ArgumentParser, *, default: str = "auto", help: str = "") -> None:
+    """`--engine NAME`."""
+    parser.add_argument(
+        "--engine",
+        default=default,
+        choices=("auto", "opa", "regopy"),
+        help=help or f"what runs the policies (default: {default})",
+    )
 
 
 def utc_time(text: str) -> datetime:

@@ -13,24 +13,16 @@ from typing import Any
 
 import orjson
 
-from pratique.configuration import load_configuration
 from pratique.errors import EvidenceUnavailable, InputError, Problem
-from pratique.policy import PolicySet
 from pratiquectl.__main__ import EXIT_DENIED, EXIT_DONE, EXIT_ERROR, Subparsers
 from pratiquectl.check import Judge, engine_over
 from pratiquectl.inputs import Inputs, read_inputs
 from pratiquectl.manifests import Found, Manifest
 from pratiquectl.options import (
-    add_approvers,
-    add_config,
-    add_evidence,
-    add_now,
-    add_policies,
-    add_user,
-    approvers_path,
+    add_engine,
+    add_judging,
     clock,
-    config_path,
-    policies_path,
+    load_judging,
     request_of,
 )
 from pratiquectl.remote import MAX_AT_ONCE, ApiServerDryRun, Remote, WebhookUrl
@@ -61,15 +53,8 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--ca", type=Path, metavar="FILE", help="with --server: who signed its certificate (PEM)")
     parser.add_argument("--namespace", default="default", metavar="NS", help="for objects that do not name theirs")
-    add_config(parser)
-    add_policies(parser)
-    add_evidence(parser)
-    add_approvers(parser)
-    add_now(parser)
-    add_user(parser)
-    parser.add_argument(
-        "--engine", default="auto", choices=("auto", "opa", "regopy"), help="what runs the policies here"
-    )
+    add_judging(parser)
+    add_engine(parser, help="what runs the policies here")
     parser.add_argument("-o", "--output", default="text", choices=("text", "json"), help="format (default: text)")
 
 
@@ -116,8 +101,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.kubeconfig is not None and (args.as_user or args.ca is not None):
         raise InputError("--as-user and --ca are for --server: with --kubeconfig, the API server knows who asks")
-    policies = PolicySet.load(policies_path(args))
-    configuration = load_configuration(config_path(args), policies, approvers=approvers_path(args))
+    policies, configuration = load_judging(args)
     found = read_inputs(Inputs(paths=args.paths, namespace=args.namespace))
     remote: Remote
     if args.kubeconfig is not None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from pratiquectl.__main__ import Subparsers
+from pratiquectl.conftest import flags
 from pratiquectl.conftest.command import add_help, execute
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.options import Flag, Options
 
 FLAGS = (
     Flag(name="combine", kind="bool", help="print all files as the one document that --combine judges"),
-    Flag(name="parser", kind="text", help="parser for all files (default: by name and extension)"),
+    flags.PARSER,
 )
 
 

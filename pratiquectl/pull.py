@@ -7,15 +7,14 @@ import sys
 from collections.abc import Sequence
 
 from pratiquectl.__main__ import Subparsers
+from pratiquectl.conftest import flags
 from pratiquectl.conftest.command import EXIT_ERROR, add_help, execute
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.options import Flag, Options
 
 FLAGS = (
     Flag(name="policy", short="p", kind="text", default="policy", help="folder to write the policies to"),
-    Flag(
-        name="tls", short="s", kind="bool", default=True, help="use TLS; not used to this machine, unless it is given"
-    ),
+    flags.TLS,
     Flag(name="absolute-paths", kind="bool", help="take an absolute --policy as it is"),
 )
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pratiquectl.__main__ import Subparsers
+from pratiquectl.conftest import flags
 from pratiquectl.conftest.command import EXIT_ERROR, add_help, execute, opa_binary
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.options import Flag, Options, environment
@@ -16,10 +17,8 @@ from pratiquectl.conftest.registry import Registry, parse_reference
 FLAGS = (
     Flag(name="policy", short="p", kind="text", default="policy", help="folder of policies to push"),
     Flag(name="data", short="d", kind="text", help="folder of data to push (default: that of --policy)"),
-    Flag(
-        name="tls", short="s", kind="bool", default=True, help="use TLS; not used to this machine, unless it is given"
-    ),
-    Flag(name="rego-version", kind="text", default="v1", help="syntax of the policies: v0 or v1"),
+    flags.TLS,
+    flags.REGO_VERSION,
 )
 
 

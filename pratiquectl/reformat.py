@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pratiquectl.__main__ import Subparsers
+from pratiquectl.conftest import flags
 from pratiquectl.conftest.command import add_help, execute
 from pratiquectl.conftest.errors import ConftestError
-from pratiquectl.conftest.options import Flag, Options
+from pratiquectl.conftest.options import Options
 
-FLAGS = (Flag(name="output", short="o", kind="text", default="stdout", help="format; an unknown name is an error"),)
+FLAGS = (flags.OUTPUT,)
 
 
 def add_parser(subparsers: Subparsers) -> None:

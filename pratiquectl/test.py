@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pratique.errors import PratiqueError
 from pratiquectl.__main__ import Subparsers
+from pratiquectl.conftest import flags
 from pratiquectl.conftest.command import EXIT_ERROR, add_help, execute
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.options import Flag, Options
@@ -14,27 +15,27 @@ from pratiquectl.conftest.options import Flag, Options
 FLAGS = (
     Flag(name="fail-on-warn", kind="bool", help="exit 2 on failures, 1 if there are only warnings"),
     Flag(name="no-fail", kind="bool", help="exit 0 even if a policy fails"),
-    Flag(name="no-color", kind="bool", help="print without colours"),
+    flags.NO_COLOR,
     Flag(name="suppress-exceptions", kind="bool", help="leave exceptions out of the output"),
     Flag(name="all-namespaces", kind="bool", help="ask the policies of all namespaces"),
-    Flag(name="quiet", kind="bool", help="print nothing if nothing failed"),
+    flags.QUIET,
     Flag(name="trace", kind="bool", help="print on stderr how each query was evaluated"),
-    Flag(name="strict", kind="bool", help="compile the policies in Rego's strict mode"),
-    Flag(name="show-builtin-errors", kind="bool", help="make errors of built-ins errors of the run"),
+    flags.STRICT,
+    flags.SHOW_BUILTIN_ERRORS,
     Flag(name="combine", kind="bool", help="judge all files together, as one document"),
     Flag(name="ignore", kind="text", help="regular expression of paths to leave out"),
-    Flag(name="parser", kind="text", help="parser for all files (default: by name and extension)"),
+    flags.PARSER,
     Flag(name="stdin-filename", kind="text", help="file name to print for the standard input"),
-    Flag(name="capabilities", kind="text", help="JSON file of the capabilities that policies may use"),
-    Flag(name="rego-version", kind="text", default="v1", help="syntax of the policies: v0 or v1"),
-    Flag(name="output", short="o", kind="text", default="stdout", help="format; an unknown name is an error"),
-    Flag(name="junit-hide-message", kind="bool", help="leave the message out of JUnit test names"),
-    Flag(name="github-hide-passed", kind="bool", help="leave files that passed out of the GitHub output"),
-    Flag(name="policy", short="p", kind="list", default=("policy",), help="files or folders of policies"),
+    flags.CAPABILITIES,
+    flags.REGO_VERSION,
+    flags.OUTPUT,
+    flags.JUNIT_HIDE_MESSAGE,
+    flags.GITHUB_HIDE_PASSED,
+    flags.POLICY,
     Flag(name="update", short="u", kind="list", help="addresses to fetch policies from before"),
     Flag(name="namespace", short="n", kind="list", default=("main",), help="namespaces to ask; *, ? and [...] match"),
-    Flag(name="data", short="d", kind="list", help="files or folders of data for the policies"),
-    Flag(name="proto-file-dirs", kind="list", words=True, help="folders of Protocol Buffer definitions"),
+    flags.DATA,
+    flags.PROTO_FILE_DIRS,
     Flag(name="tls", kind="bool", default=True, help="use TLS to the registry of --update"),
     Flag(name="strict-results", kind="bool", help="make errors of what conftest takes for a pass: no rule, no set"),
     Flag(name="timeout", kind="text", default="30", help="seconds that a document may take"),

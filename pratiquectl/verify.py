@@ -7,25 +7,26 @@ from collections.abc import Sequence
 
 from pratique.errors import PratiqueError
 from pratiquectl.__main__ import Subparsers
+from pratiquectl.conftest import flags
 from pratiquectl.conftest.command import add_help, execute, opa_binary
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.options import Flag, Options
 
 FLAGS = (
-    Flag(name="no-color", kind="bool", help="print without colours"),
-    Flag(name="quiet", kind="bool", help="print nothing if nothing failed"),
+    flags.NO_COLOR,
+    flags.QUIET,
     Flag(name="trace", kind="bool", help="print on stderr how each test was evaluated"),
-    Flag(name="strict", kind="bool", help="compile the policies in Rego's strict mode"),
+    flags.STRICT,
     Flag(name="report", kind="text", help="print OPA's report, with the events that full, notes or fails names"),
-    Flag(name="show-builtin-errors", kind="bool", help="make errors of built-ins errors of the run"),
-    Flag(name="output", short="o", kind="text", default="stdout", help="format; an unknown name is an error"),
-    Flag(name="junit-hide-message", kind="bool", help="leave the message out of JUnit test names"),
-    Flag(name="github-hide-passed", kind="bool", help="leave files that passed out of the GitHub output"),
-    Flag(name="capabilities", kind="text", help="JSON file of the capabilities that policies may use"),
-    Flag(name="rego-version", kind="text", default="v1", help="syntax of the policies: v0 or v1"),
-    Flag(name="data", short="d", kind="list", help="files or folders of data for the policies"),
-    Flag(name="policy", short="p", kind="list", default=("policy",), help="files or folders of policies"),
-    Flag(name="proto-file-dirs", kind="list", words=True, help="folders of Protocol Buffer definitions"),
+    flags.SHOW_BUILTIN_ERRORS,
+    flags.OUTPUT,
+    flags.JUNIT_HIDE_MESSAGE,
+    flags.GITHUB_HIDE_PASSED,
+    flags.CAPABILITIES,
+    flags.REGO_VERSION,
+    flags.DATA,
+    flags.POLICY,
+    flags.PROTO_FILE_DIRS,
     Flag(name="var-values", kind="bool", help="show the values of variables in expressions that failed"),
     Flag(name="namespace", short="n", kind="list", help="namespaces whose tests count; *, ? and [...] match"),
     Flag(name="timeout", kind="text", default="30", help="seconds that a test may take"),

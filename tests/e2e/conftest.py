@@ -86,12 +86,18 @@ def govern(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Govern
     """`with govern(engine="opa") as webhook`: a webhook with state, bindings and policies of its own, registered."""
 
     @contextmanager
-    def governed(*, engine: str, bindings: str = "", arguments: Sequence[str] = ()) -> Iterator[Webhook]:
+    def governed(
+        *,
+        engine: str,
+        bindings: str = "",
+        arguments: Sequence[str] = (),
+        library: Path = REPOSITORY / "policies",
+    ) -> Iterator[Webhook]:
         folder = tmp_path_factory.mktemp("webhook")
         config, policies = folder / "config", folder / "policies"
         config.mkdir()
         (config / "bindings.yaml").write_text(bindings or deny_and_warn())
-        shutil.copytree(REPOSITORY / "policies", policies, ignore=shutil.ignore_patterns("bindings"))
+        shutil.copytree(library, policies, ignore=shutil.ignore_patterns("bindings"))
         kubeconfig = prepare(cluster)
         namespace = make_namespace(cluster, tier="production")
         probe = workloads.pod("probe", namespace=namespace, faults=(workloads.Fault.TAG,))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,22 @@ import pytest
 
 from pratique.policy import PolicySet
 from pratiquectl.__main__ import main
+from pratiquectl.cases import Case
 from pratiquectl.check import CLUSTER_SCOPED
 from tests.e2e.conftest import Govern
 from tests.support.cluster import REPOSITORY, Client, Cluster
-from tests.support.parity import namespaces, write_bindings, write_inputs
+from tests.support.parity import (
+    PROBED,
+    all_cases,
+    namespaces,
+    parts,
+    some_cases,
+    write_bindings,
+    write_cases,
+    write_examples,
+)
 from tests.support.processes import wait_until
+from tests.support.small_bundle import copy_policies
 from webhook.registration import RESOURCES
 
 EXPLAINED: Mapping[str, tuple[str, frozenset[str]]] = {
@@ -97,27 +109,69 @@ def definitions(cluster: Cluster) -> Iterator[None]:
 
 @pytest.mark.usefixtures("definitions")
 @pytest.mark.parametrize("engine", ["opa", "regopy"])
-def test_only_what_the_api_server_does_itself_makes_a_difference(
-    cluster: Cluster, govern: Govern, engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Here OPA judges, there the engine."""
-    folder, config = tmp_path / "m", tmp_path / "config"
-    cases = write_inputs(folder, engine=engine)
-    policies = PolicySet.load(REPOSITORY / "policies")
-    write_bindings(config, policies, cases)
-    _prepare(cluster, folder, namespaces(cases))
-    with govern(engine=engine, bindings=(config / "all.yaml").read_text()):
-        _patient(cluster.client())
-        main(
-            [
-                *("parity", str(folder), "--kubeconfig", str(cluster.kubeconfig()), "-o", "json"),
-                *("--policies", str(REPOSITORY / "policies"), "--config", str(config), "--engine", "opa"),
-            ]
-        )
-    found = {
-        Path(each["file"]).relative_to(folder).with_suffix("").as_posix(): each
-        for each in json.loads(capsys.readouterr().out)
-    }
+def test_only_what_the_api_server_does_itself_makes_a_difference(compare: Compare, engine: str, folder: Path) -> None:
+    """All policies at once, on the examples and the cases; the embedded engine has some of them here, for time."""
+    cases = all_cases() if engine == "opa" else some_cases()
+    write_examples(folder)
+    assert_only_explained(compare(cases, engine, REPOSITORY / "policies"))
+
+
+@pytest.mark.usefixtures("definitions")
+@pytest.mark.parametrize("part", parts())
+def test_so_it_is_with_every_case_on_the_embedded_engine(compare: Compare, part: str, tmp_path: Path) -> None:
+    """The policies of one part at a time, on all cases of theirs."""
+    policies = parts()[part]
+    copy_policies(tmp_path / "policies", {*policies, PROBED})
+    cases = {name: case for name, case in all_cases().items() if case.policy in policies}
+    found = compare(cases, "regopy", tmp_path / "policies")
+    assert found.keys() == cases.keys()
+    assert_only_explained(found)
+
+
+def test_every_case_is_in_a_part() -> None:
+    assert Counter(policy for part in parts().values() for policy in part) == Counter(
+        {case.policy for case in all_cases().values()}
+    )
+
+
+Compared = Mapping[str, Mapping[str, Any]]
+Compare = Callable[[Mapping[str, Case], str, Path], Compared]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where what is compared is."""
+    return tmp_path / "m"
+
+
+@pytest.fixture
+def compare(
+    cluster: Cluster, govern: Govern, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Compare:
+    """What `parity` says of each file, by the policies of a folder: here OPA judges, there the engine."""
+
+    def compared(cases: Mapping[str, Case], engine: str, policies: Path) -> Compared:
+        config = tmp_path / "config"
+        write_cases(folder, cases)
+        write_bindings(config, PolicySet.load(policies), cases)
+        _prepare(cluster, folder, namespaces(cases))
+        with govern(engine=engine, bindings=(config / "all.yaml").read_text(), library=policies):
+            _patient(cluster.client())
+            main(
+                [
+                    *("parity", str(folder), "--kubeconfig", str(cluster.kubeconfig()), "-o", "json"),
+                    *("--policies", str(policies), "--config", str(config), "--engine", "opa"),
+                ]
+            )
+        return {
+            Path(each["file"]).relative_to(folder).with_suffix("").as_posix(): each
+            for each in json.loads(capsys.readouterr().out)
+        }
+
+    return compared
+
+
+def assert_only_explained(found: Compared) -> None:
     other = {name: (each["here"], each["there"]) for name, each in found.items() if each["here"] != each["there"]}
     assert other == {}
     assert {name: unexplained for name, each in found.items() if (unexplained := _unexplained(name, each))} == {}
@@ -220,5 +274,5 @@ def _define(client: Client, api_version: str, kind: str) -> str:
 
 
 def _established(crd: Mapping[str, Any]) -> bool:
-    conditions = crd.get("status", {}).get("conditions", [])
+    conditions = (crd.get("status") or {}).get("conditions") or []
     return any((each["type"], each["status"]) == ("Established", "True") for each in conditions)

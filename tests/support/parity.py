@@ -4,35 +4,61 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pratique.policy import PolicySet
+from pratique.policy import PolicyMetadata, PolicySet
 from pratiquectl.cases import Case, load_cases
 from tests.support.cluster import REPOSITORY
-from tests.support.examples import EXAMPLES
+from tests.support.examples import EXAMPLES, namespaces_of_examples
+
+PROBED = "image/digest"
+"""The policy that a webhook is tried with when it is registered: it must be there whatever else is."""
+
+MOST_POLICIES = 14
+"""How many policies a part has at most. The embedded engine's time for an object grows faster than the number of
+policies: with all of them it needs 0.3 s, nearly all of it in regopy, and ten minutes for all cases."""
 
 
-def write_inputs(folder: Path, *, engine: str) -> Mapping[str, Case]:
-    """Each case as a file of its own, named `<policy>/<case>.json`; the examples below `examples/`. Returns the cases
-    by the names of their files.
+@cache
+def all_cases() -> Mapping[str, Case]:
+    """Every case there is, by its id."""
+    return load_cases(REPOSITORY / "tests" / "cases")
 
-    The embedded engine needs most of a second for all policies of one object, so it is given the first `deny` case of
-    each policy and its twin. That both engines say the same of every case is for `tests/policies` to show.
-    """
-    cases = load_cases(REPOSITORY / "tests" / "cases")
-    if engine == "regopy":
-        first = {case.policy: case.defect for case in reversed(cases.values()) if case.verdict == "deny"}
-        cases = {name: case for name, case in cases.items() if first[case.policy] == case.defect}
-    written: dict[str, Case] = {}
+
+def some_cases() -> Mapping[str, Case]:
+    """The first `deny` case of each policy, and its twin: what the embedded engine judges by all policies."""
+    cases = all_cases()
+    first = {case.policy: case.defect for case in reversed(list(cases.values())) if case.verdict == "deny"}
+    return {name: case for name, case in cases.items() if first[case.policy] == case.defect}
+
+
+def parts() -> Mapping[str, Sequence[str]]:
+    """All policies that have cases, in parts: those of one area, or of a piece of a large one."""
+    areas: dict[str, list[str]] = {}
+    for folder in sorted((REPOSITORY / "tests" / "cases").glob("*/*/")):
+        areas.setdefault(folder.parent.name, []).append(f"{folder.parent.name}/{folder.name}")
+    return {
+        area if len(policies) <= MOST_POLICIES else f"{area}-{start // MOST_POLICIES + 1}": part
+        for area, policies in areas.items()
+        for start in range(0, len(policies), MOST_POLICIES)
+        for part in [policies[start : start + MOST_POLICIES]]
+    }
+
+
+def write_cases(folder: Path, cases: Mapping[str, Case]) -> None:
+    """Each case as a file of its own, named `<policy>/<case>.json`."""
     for name, case in cases.items():
         file = folder / f"{name}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(case.object))
-        written[f"{name}.json"] = case
+
+
+def write_examples(folder: Path) -> None:
+    """The examples, below `examples/`."""
     shutil.copytree(EXAMPLES, folder / "examples")
-    return written
 
 
 def write_bindings(folder: Path, policies: PolicySet, cases: Mapping[str, Case]) -> None:
@@ -41,7 +67,7 @@ def write_bindings(folder: Path, policies: PolicySet, cases: Mapping[str, Case])
     And every namespace of the cases and examples, without labels of its own."""
     folder.mkdir()
     documents = [
-        *_bindings(policies, cases),
+        *(_binding(name, policy, cases) for name, policy in policies.policies.items() if not _needs_facts(policy)),
         *({**_NAMESPACE, "metadata": {"name": name}} for name in namespaces(cases)),
     ]
     (folder / "all.yaml").write_text("\n---\n".join(json.dumps(document) for document in documents))
@@ -52,26 +78,25 @@ _NAMESPACE = {"apiVersion": "v1", "kind": "Namespace"}
 
 def namespaces(cases: Mapping[str, Case]) -> list[str]:
     """Every namespace that an object is in."""
-    from tests.support.examples import namespaces_of_examples
-
     found = {case.object.get("metadata", {}).get("namespace") for case in cases.values()}
     return sorted({str(name) for name in found if name} | {*namespaces_of_examples(), "default"})
 
 
-def _bindings(policies: PolicySet, cases: Mapping[str, Case]) -> Iterator[dict[str, Any]]:
-    for name, policy in policies.policies.items():
-        if any(need.startswith("facts.") for need in policy.needs):
-            continue
-        needed = {parameter for parameter, schema in policy.parameters.items() if "default" not in schema}
-        given = next((case.parameters for case in cases.values() if case.policy == name), {})
-        yield {
-            "apiVersion": "pratique.dev/v1alpha1",
-            "kind": "PolicyBinding",
-            "metadata": {"name": name.replace("/", "-")},
-            "spec": {
-                "policy": name,
-                "enforcement": "deny" if name.startswith(("gpu/", "image/digest")) else "warn",
-                "parameters": {parameter: given[parameter] for parameter in needed},
-                "match": {"namespaces": {"exclude": ["kube-system", "pratique-system"]}},
-            },
-        }
+def _needs_facts(policy: PolicyMetadata) -> bool:
+    return any(need.startswith("facts.") for need in policy.needs)
+
+
+def _binding(name: str, policy: PolicyMetadata, cases: Mapping[str, Case]) -> dict[str, Any]:
+    needed = {parameter for parameter, schema in policy.parameters.items() if "default" not in schema}
+    given = next((case.parameters for case in cases.values() if case.policy == name), {})
+    return {
+        "apiVersion": "pratique.dev/v1alpha1",
+        "kind": "PolicyBinding",
+        "metadata": {"name": name.replace("/", "-")},
+        "spec": {
+            "policy": name,
+            "enforcement": "deny" if name.startswith(("gpu/", "image/digest")) else "warn",
+            "parameters": {parameter: given[parameter] for parameter in needed},
+            "match": {"namespaces": {"exclude": ["kube-system", "pratique-system"]}},
+        },
+    }

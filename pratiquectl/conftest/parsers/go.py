@@ -14,6 +14,15 @@ SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) +
 INTEGRAL_LIMIT = 1e21
 """From here on, and only then, `encoding/json` writes a whole number with an exponent."""
 
+REPLACEMENT = "\ufffd"
+"""What stands for what is no character."""
+
+_INTEGER = re.compile(
+    r"([+-]?)(?:(0[xX](?:_?[0-9a-fA-F])+|0[bB](?:_?[01])+)|0[oO]?((?:_?[0-7])+)|([1-9](?:_?[0-9])*|0))", re.ASCII
+)
+_INTEGER_LENGTH = 40
+"""More than 64 bits take with a `_` behind each digit; Python refuses to read numbers of thousands of digits."""
+
 _FLOAT = re.compile(r"[+-]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9][0-9_]*)?")
 _HEX_FLOAT = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F_]+\.?[0-9a-fA-F_]*|\.[0-9a-fA-F_]+)[pP][+-]?[0-9][0-9_]*")
 _WORD = re.compile(r"[+-]?(?:inf|infinity)|nan", re.IGNORECASE)
@@ -29,7 +38,7 @@ _BOOLEANS = {
 def _one_for_each_byte(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    return "\ufffd", error.start + 1
+    return REPLACEMENT, error.start + 1
 
 
 codecs.register_error("go-replace", _one_for_each_byte)
@@ -62,6 +71,29 @@ def parse_float(word: str) -> float | None:
     else:
         return None
     return value if math.isfinite(value) else None
+
+
+def parse_int(word: str) -> int | None:
+    """`word` as `strconv.ParseInt` reads it with base 0 and 64 bits; None where that returns an error."""
+    match = _INTEGER.fullmatch(word)
+    if match is None:
+        return None
+    sign, prefixed, octal, decimal = match.groups()
+    if len(decimal or "") > _INTEGER_LENGTH:
+        return None
+    value = int(octal, 8) if octal else int(prefixed or decimal, 0)
+    value = -value if sign == "-" else value
+    return value if -(2**63) <= value < 2**63 else None
+
+
+def fold(text: str) -> str:
+    """`text` so that two are equal where `strings.EqualFold` holds: no letter becomes several."""
+    return text.lower() if text.isascii() else "".join(map(_folded, text))
+
+
+def _folded(character: str) -> str:
+    folded = (character.casefold(), character.lower(), character)
+    return next(each for each in folded if len(each) == 1)
 
 
 def parse_bool(word: str) -> bool | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
-from pratiquectl.conftest.parsers import go
+from pratiquectl.conftest.parsers import go, hcl1_json
 from pratiquectl.conftest.parsers.errors import ParseError
+from pratiquectl.conftest.parsers.hcl1_tree import ESCAPE, Budget, Item, List, Node, Object, Scalar, document, unescaped
 from pratiquectl.conftest.parsers.limits import MAX_DEPTH
 from pratiquectl.conftest.parsers.source import Source
 
@@ -15,61 +15,24 @@ _SKIPPED = re.compile(r"(?:[ \t\r\n]|(?:#|//)[^\n]*|/\*[\s\S]*?\*/)+")
 _IDENTIFIER = re.compile(r"[^\W\d](?:\w|[\-.])*")
 _FLOAT = re.compile(r"-?(?:[0-9]+\.[0-9]*(?:[eE][+-]?[0-9]*)?|[0-9]+[eE][+-]?[0-9]*)|\.[0-9]+(?:[eE][+-]?[0-9]*)?")
 _NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|[0-9]+)")
+_NOT_OCTAL = re.compile(r"-?0[0-9]+[89]")
 _HEREDOC = re.compile(r"<<(-?)(\w+)\n")
-_ESCAPE = re.compile(r"\\(?:([abfnrtv\\\"])|([0-7]{3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
-_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", '"': '"'}
 
 
 class _EndOfFileError(Exception):
     """The file ends where a value should be."""
 
 
-class _Blocks(list[Any]):
-    """A list that can hold objects only: what blocks of one name become."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    keys: tuple[str, ...]
-    value: _Node
-
-
-@dataclass(frozen=True, slots=True)
-class _Object:
-    items: tuple[_Item, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Items:
-    """What is under one name, for which several items with labels stand."""
-
-    items: tuple[_Item, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _List:
-    items: tuple[_Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Literal:
-    value: bool | int | float | str
-    number_text: str = ""
-    """How a whole number is written."""
-
-
-_Node = _Object | _Items | _List | _Literal
-
-
 def documents(source: Source) -> list[Any]:
     """One document: the keys and blocks of the file."""
+    budget = Budget(len(source.content))
+    if hcl1_json.is_json(source.content):
+        return [document(hcl1_json.read(source.content, budget), budget)]
     try:
         text = source.content.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ParseError("HCL is UTF-8 text, and this is not") from error
-    if text.lstrip(go.SPACE).startswith("{"):
-        raise ParseError("HCL 1 written as JSON is not supported; name --parser json")
-    return [_fill({}, _Object(_Reader(text).items("", 0)))]
+    return [document(Object(_Reader(text).items("", 0)), budget)]
 
 
 class _Reader:
@@ -90,7 +53,7 @@ class _Reader:
             raise self._error("a comment is not closed")
         return self._text[self._at : self._at + 1]
 
-    def items(self, closing: str, depth: int) -> tuple[_Item, ...]:
+    def items(self, closing: str, depth: int) -> tuple[Item, ...]:
         """The items up to `closing`, or to the end."""
         if depth > MAX_DEPTH:
             raise self._error(f"nested more than {MAX_DEPTH} levels deep")
@@ -110,7 +73,7 @@ class _Reader:
         self._at += len(closing)
         return tuple(items)
 
-    def _item(self, depth: int) -> _Item:
+    def _item(self, depth: int) -> Item:
         keys: list[str] = []
         while (character := self._skip()) not in ("=", "{"):
             if character == '"':
@@ -126,25 +89,25 @@ class _Reader:
             raise self._error(f"{character} needs {'exactly one key' if character == '=' else 'a key'}")
         self._at += 1
         if character == "=":
-            return _Item(tuple(keys), self._value(depth))
-        return _Item(tuple(keys), _Object(self.items("}", depth + 1)))
+            return Item(tuple(keys), self._value(depth))
+        return Item(tuple(keys), Object(self.items("}", depth + 1)))
 
-    def _value(self, depth: int) -> _Node:
+    def _value(self, depth: int) -> Node:
         character = self._skip()
         if not character:
             raise _EndOfFileError
         if character == "{":
             self._at += 1
-            return _Object(self.items("}", depth + 1))
+            return Object(self.items("}", depth + 1))
         if character == "[":
             self._at += 1
             return self._list(depth + 1)
         return self._literal(character)
 
-    def _list(self, depth: int) -> _List:
+    def _list(self, depth: int) -> List:
         if depth > MAX_DEPTH:
             raise self._error(f"nested more than {MAX_DEPTH} levels deep")
-        items: list[_Node] = []
+        items: list[Node] = []
         after_value = False
         while (character := self._skip()) != "]":
             if character == ",":
@@ -154,45 +117,29 @@ class _Reader:
                 raise self._error("a list needs , or ] here")
             else:
                 items.append(self._value(depth))
-                after_value = not isinstance(items[-1], _List)
+                after_value = not isinstance(items[-1], List)
         self._at += 1
-        return _List(tuple(items))
+        return List(tuple(items))
 
-    def _literal(self, character: str) -> _Literal:
+    def _literal(self, character: str) -> Scalar:
         if character == '"':
-            return _Literal(self._string())
+            return Scalar("string", self._string())
         if character == "<":
-            return _Literal(self._heredoc())
+            return Scalar("string", self._heredoc())
         for word in ("true", "false"):
             match = _IDENTIFIER.match(self._text, self._at)
             if match and match[0] == word:
                 self._at = match.end()
-                return _Literal(word == "true")
+                return Scalar("bool", word)
         if match := _FLOAT.match(self._text, self._at):
-            return self._float(match)
+            self._at = match.end()
+            return Scalar("float", match[0])
         if match := _NUMBER.match(self._text, self._at):
-            return self._number(match)
+            if _NOT_OCTAL.match(match[0]):
+                raise self._error(f"{match[0][:40]} is not a number")
+            self._at = match.end()
+            return Scalar("number", match[0])
         raise self._error("a value should be here")
-
-    def _float(self, match: re.Match[str]) -> _Literal:
-        value = go.parse_float(match[0])
-        if value is None:
-            raise self._error(f"{match[0][:40]} is not a number")
-        self._at = match.end()
-        return _Literal(value)
-
-    def _number(self, match: re.Match[str]) -> _Literal:
-        digits = match[0].lstrip("-").lower()
-        octal = len(digits) > 1 and digits[0] == "0" and digits[1] != "x"
-        try:
-            value = int(digits, 8) if octal else int(digits, 0)
-        except ValueError as error:
-            raise self._error(f"{match[0][:40]} is not a number") from error
-        value = -value if match[0].startswith("-") else value
-        if not -(2**63) <= value < 2**63:
-            raise self._error(f"{match[0][:40]} has more than 64 bits")
-        self._at = match.end()
-        return _Literal(value, match[0])
 
     def _string(self) -> str:
         """A quoted text; what stands in `${...}` stays as it is."""
@@ -209,7 +156,7 @@ class _Reader:
             elif braces and character in "{}":
                 braces += 1 if character == "{" else -1
             elif character == "\\":
-                match = _ESCAPE.match(text, end)
+                match = ESCAPE.match(text, end)
                 if match is None:
                     raise self._error(f"{text[end : end + 2]!r} is no escape of HCL")
                 end = match.end() - 1
@@ -228,7 +175,7 @@ class _Reader:
                 content += raw[at:end].encode()
                 at = end
             elif raw[at] == "\\":
-                match = _ESCAPE.match(raw, at)
+                match = ESCAPE.match(raw, at)
                 if match is None:
                     raise self._error(f"{raw[at : at + 2]!r} is no escape of HCL")
                 content += self._unescaped(match)
@@ -241,18 +188,10 @@ class _Reader:
         return go.text(bytes(content))
 
     def _unescaped(self, match: re.Match[str]) -> bytes:
-        simple, octal, byte, short, long = match.groups()
-        if simple:
-            return _ESCAPES[simple].encode()
-        if octal or byte:
-            value = int(octal, 8) if octal else int(byte, 16)
-            if value > 255:
-                raise self._error(f"{match[0]} is not a byte")
-            return bytes([value])
-        code = int(short or long, 16)
-        if code > 0x10FFFF:
-            raise self._error(f"{match[0]} is not a character")
-        return chr(0xFFFD if 0xD800 <= code <= 0xDFFF else code).encode()
+        meant = unescaped(match, half=go.REPLACEMENT.encode())
+        if meant is None:
+            raise self._error(f"{match[0]} is no byte and no character")
+        return meant
 
     def _heredoc(self) -> str:
         match = _HEREDOC.match(self._text, self._at)
@@ -283,73 +222,3 @@ def _interpolation_end(raw: str, at: int) -> int:
     if braces:
         raise ParseError("an interpolation ${ is not closed")
     return end
-
-
-def _decoded(node: _Node, old: Any, *, in_object: bool) -> Any:
-    """The value of `node` under a name that has the value `old` so far, None for none."""
-    if old is None:
-        match node:
-            case _Literal():
-                return go.number(node.value) if isinstance(node.value, float) else node.value
-            case _List():
-                return _extended([], node)
-        return _extended(_Blocks(), node) if in_object else _fill({}, node)
-    if isinstance(old, list):
-        return _extended(old, node)
-    if isinstance(old, dict):
-        return _fill(old, node)
-    return _replaced(node, old)
-
-
-def _replaced(node: _Node, old: Any) -> Any:
-    """The value of `node`, made to the type of the value that it replaces."""
-    if isinstance(node, _Literal):
-        new = node.value
-        if isinstance(old, str) and (isinstance(new, str) or node.number_text):
-            return node.number_text or new
-        if isinstance(old, bool) or isinstance(new, bool):
-            if isinstance(old, bool) and isinstance(new, bool):
-                return new
-        elif isinstance(new, int | float) and (isinstance(old, float) or isinstance(new, int)):
-            return go.number(float(new)) if isinstance(old, float) else new
-    raise ParseError("a key is there twice, with values of different types")
-
-
-def _extended(values: list[Any], node: _Node) -> list[Any]:
-    items: list[_Node]
-    match node:
-        case _Items(items=inner):
-            items = [_Items((item,)) for item in inner]
-        case _Object():
-            items = [node]
-        case _List(items=listed):
-            items = list(listed)
-        case _:
-            raise ParseError("a key is there twice, with values of different types")
-    for item in items:
-        values.append(_fill({}, item) if isinstance(values, _Blocks) else _decoded(item, None, in_object=False))
-    return values
-
-
-def _fill(found: dict[str, Any], node: _Node) -> dict[str, Any]:
-    if not isinstance(node, _Object | _Items):
-        raise ParseError("a key is there twice, with values of different types")
-    done: set[str] = set()
-    for item in node.items:
-        if not item.keys:
-            raise ParseError("there are blocks of one name with and without labels")
-        key = item.keys[0]
-        if key in done:
-            continue
-        value = item.value
-        if len(item.keys) > 1:
-            done.add(key)
-            value = _Items(
-                tuple(
-                    _Item(other.keys[1:], other.value)
-                    for other in node.items
-                    if other.keys and other.keys[0].casefold() == key.casefold()
-                )
-            )
-        found[key] = _decoded(value, found.get(key), in_object=True)
-    return found

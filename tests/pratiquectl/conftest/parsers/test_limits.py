@@ -33,6 +33,12 @@ def doubled(line: str, last: str, count: int = 70) -> bytes:
     return ("".join(line.format(index, index + 1) for index in range(count)) + last.format(count)).encode()
 
 
+IN_MANY_LETTERS = [
+    ["".join(letter.upper() if index >> bit & 1 else letter for bit, letter in enumerate("labels"))] * 10
+    for index in range(64)
+]
+"""Names that are different and stand for each other, ten on a line."""
+
 HOSTILE = [
     Hostile("json", "lists", nested("[", "]")),
     Hostile("json", "objects", nested('{"a":', "}", "1")),
@@ -74,6 +80,13 @@ HOSTILE = [
     Hostile("edn", "discards", nested("#_ ", "", "1")),
     Hostile("hcl1", "lists", b"a = " + nested("[", "]")),
     Hostile("hcl1", "blocks", nested("a {\n", "}\n")),
+    Hostile("hcl1", "objects of JSON", nested('{"a":', "}", "1")),
+    Hostile("hcl1", "lists of JSON", b'{"a":' + nested("[{", "}]")),
+    Hostile("hcl1", "names of JSON", ('{"a":' * 150 + "{" + '"b":{},' * DEEP + "}" * 151).encode()),
+    Hostile(
+        "hcl1", "names in many letters", "".join(f"{' '.join(names)} {{}}\n" for names in IN_MANY_LETTERS).encode()
+    ),
+    Hostile("hcl1", "digits", b'a = "x"\nb = ' + b"9" * DEEP),
     Hostile("hcl2", "lists", b"a = " + nested("[", "]")),
     Hostile("hcl2", "blocks", nested("a {\n", "}\n")),
     Hostile("hcl2", "signs", b"a = " + b"-" * DEEP + b"1"),
