@@ -300,7 +300,7 @@ async def engine_over(
         LoadError, EvaluationError: there is nothing to judge with.
     """
     choice = choose_engine(args.engine, tools_cache=tools_cache(), environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
+    evaluator = await start_evaluator(choice, policies, asked=configuration.policies_bound)
     try:
         yield Engine(
             policies=policies,
