@@ -130,12 +130,15 @@ def _load(bundle: dict[str, Any]) -> Callable[[dict[str, Any]], bytes]:
             rego_shared.rego_set_input(interpreter._impl, value)
         finally:
             library.regoFreeInput(value)
-        results = {}
+        results: dict[str, dict[str, Any]] = {}
         for policy in content["policies"]:
             if policy not in queries:
                 raise Unanswerable(f"policy {policy}: is not in the bundle")
             try:
-                results[policy] = {rule: query(path) for rule, path in queries[policy].items()}
+                results[policy] = found = {}
+                for rule, path in queries[policy].items():
+                    # As in the entry module for OPA: where nothing is wrong, there is nothing to put right.
+                    found[rule] = [] if rule == "patches" and not found["violations"] else query(path)
             except Unanswerable as error:
                 raise Unanswerable(f"policy {policy}: {error}") from error
         return orjson.dumps({"bundle": bundle["digest"], "results": results})

@@ -15,7 +15,7 @@ from pratique.policy import PolicySet
 @dataclass(frozen=True, slots=True)
 class PolicyResult:
     """What one policy said of one document: its `violations` and `patches` exactly as Rego returned them, in Rego's
-    set order."""
+    set order. Where there are no violations, there are no patches: nothing is to be put right."""
 
     violations: Sequence[Mapping[str, Any]]
     patches: Sequence[Mapping[str, Any]] = ()
