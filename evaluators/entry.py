@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pratique.errors import EvaluationError
@@ -19,7 +19,7 @@ ENTRY_QUERY = "data.pratique.answer"
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")  # RFC 6901 3
 _OPERATIONS = frozenset({"add", "remove", "replace"})
 _OPERATION_KEYS = {"add": {"op", "path", "value"}, "replace": {"op", "path", "value"}, "remove": {"op", "path"}}
-_EMPTY: dict[str, Any] = {"violations": []}
+_EMPTY: tuple[dict[str, Any], ...] = ({"violations": []}, {"violations": [], "patches": []})
 _EMPTY_RESULT = PolicyResult(violations=())
 
 
@@ -27,8 +27,8 @@ def entry_module(policies: PolicySet) -> str:
     """The Rego module that answers for the policies named in `input.policies`.
 
     `data.pratique.answer` is `{"bundle": <digest>, "results": {<policy>: {"violations": [...], "patches": [...]}}}`,
-    with `patches` only where the policy defines them. A policy that is unknown or undefined is missing from
-    `results`.
+    with `patches` only where the policy defines them. They put right what it found, so they are computed only where it
+    found something. A policy that is unknown or undefined is missing from `results`.
 
     The reference `data.policies[area][name]` with variables answers alike on both engines, and is the fastest of six
     forms that were measured with 45 policies of which 7 are asked (one static rule for each policy: OPA 20 % slower,
@@ -37,23 +37,31 @@ def entry_module(policies: PolicySet) -> str:
     """
     found = "data.policies[area][name]"
     values = {
-        "plain": f'{{"violations": {found}.violations}}',
-        "patching": f'{{"violations": {found}.violations, "patches": {found}.patches}}',
+        "plain": ('{"violations": violations}', []),
+        "patching": (
+            '{"violations": violations, "patches": patches}',
+            [f"patches := {{patch | count(violations) > 0; some patch in {found}.patches}}"],
+        ),
     }
     places: dict[str, dict[str, list[str]]] = {table: {} for table in values}
     for policy, metadata in sorted(policies.policies.items()):
         places["patching" if metadata.has_patches else "plain"][policy] = policy.replace("-", "_").split("/")
     text = ["package pratique", f'answer := {{"bundle": {json.dumps(policies.digest)}, "results": results}}']
-    for table, value in values.items():
+    for table, (value, more) in values.items():
         if places[table]:
-            text += [f"{table} := {json.dumps(places[table])}", _result_rule(table, value)]
+            text += [f"{table} := {json.dumps(places[table])}", _result_rule(table, value, more)]
     if not any(places.values()):
         text.append("results := {}")
     return "\n\n".join(text) + "\n"
 
 
-def _result_rule(table: str, value: str) -> str:
-    body = ["some policy in input.policies", f"[area, name] := {table}[policy]"]
+def _result_rule(table: str, value: str, more: Sequence[str]) -> str:
+    body = [
+        "some policy in input.policies",
+        f"[area, name] := {table}[policy]",
+        "violations := data.policies[area][name].violations",
+        *more,
+    ]
     return f"results[policy] := {value} if {{\n" + "".join(f"\t{line}\n" for line in body) + "}"
 
 
@@ -71,7 +79,7 @@ def parse_results(value: Any, policies_asked: Collection[str], digest: str) -> R
     by_policy: dict[str, PolicyResult] = {}
     for policy in policies_asked:
         result = results.get(policy)
-        by_policy[policy] = _EMPTY_RESULT if result == _EMPTY else _policy_result(policy, result)
+        by_policy[policy] = _EMPTY_RESULT if result in _EMPTY else _policy_result(policy, result)
     if len(results) != len(by_policy):
         extra = sorted(results.keys() - by_policy.keys())
         raise EvaluationError(f"the engine answered for policies that were not asked for: {', '.join(extra)}")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from evaluators.capabilities import CAPABILITIES_FILE
@@ -68,8 +68,9 @@ class OpaEvaluator:
         self._traffic = Traffic()
         self._closing: asyncio.Task[None] | None = None
 
-    async def load(self, policies: PolicySet) -> None:
-        """Check the bundle with OPA's own compiler, start the child and wait for its first right answer.
+    async def load(self, policies: PolicySet, *, asked: Collection[str] | None = None) -> None:
+        """Check the bundle with OPA's own compiler, start the child on what is asked of it and wait for its first right
+        answer.
 
         Raises:
             PolicyError: OPA refuses a module; every refusal is listed with its file and line.
@@ -78,11 +79,12 @@ class OpaEvaluator:
         """
         if self._child is not None or self._traffic.closed:
             raise EvaluationError("an OpaEvaluator is loaded once")
-        self._files, self._digest = bundle_files(policies), policies.digest
+        self._files = bundle_files(policies if asked is None else policies.only(asked))
+        self._digest = policies.digest
         self._child = asyncio.get_running_loop().create_future()
         try:
             self.version = await opa_version(self._binary)
-            await self._check()
+            await self._check(bundle_files(policies))
             child = await self._start()
         except BaseException as error:
             self._child.cancel()
@@ -159,11 +161,11 @@ class OpaEvaluator:
             self.restarts += 1
             self._child.set_result(child)
 
-    async def _check(self) -> None:
+    async def _check(self, files: Mapping[str, str]) -> None:
         """Raises: PolicyError."""
         directory = PrivateDirectory(self._directory, socket=SOCKET)
         try:
-            directory.write(self._files)
+            directory.write(files)
             command = ["check", "--strict", "--bundle", "bundle", "--format", "json"]
             if self._capabilities is not None:
                 command += ["--capabilities", str(self._capabilities.absolute())]

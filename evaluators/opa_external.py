@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -61,8 +61,9 @@ class ExternalOpaEvaluator:
         self._provisioning: asyncio.Task[None] | None = None
         self._traffic = Traffic()
 
-    async def load(self, policies: PolicySet) -> None:
-        """Write the bundle, unless it is there already.
+    async def load(self, policies: PolicySet, *, asked: Collection[str] | None = None) -> None:
+        """Write the bundle, unless it is there already. All of it, whatever is `asked`: it outlives us there, and what
+        it is told by is its digest.
 
         Raises:
             PolicyError: OPA refuses a module.

@@ -6,7 +6,7 @@ process stays small, and regopy is imported by `main` only, so that the parent m
 constants.
 
 A frame is a length (4 bytes, big-endian) and that many bytes. The first frame is a JSON object {digest, modules, data,
-queries, owners}; each later one a document. If the first has `wrapped`, rules see only the `input` of each document.
+queries}; each later one a document. If the first has `wrapped`, rules see only the `input` of each document.
 Each is answered by one frame: a status byte (`ANSWERED` or `FAILED`) and the answer (JSON, or a sentence).
 
 How strings travel. regopy keeps string *literals* of modules in their escaped form and never unescapes them, so that
@@ -34,8 +34,6 @@ QUOTE = "\ue022"
 """Stands for a quotation mark inside regopy: a private-use character, refused in documents."""
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 """Protects both sides from a length that is not one."""
-STEADY_DOCUMENTS = 20
-"""After so many documents that asked for no other policy, those that are asked for are compiled by themselves."""
 MAX_DEPTH = 250
 """Nesting of a document: protects this process's stack, and regopy's, which recurses too."""
 
@@ -57,18 +55,17 @@ def main(parent: int) -> None:
     with os.fdopen(os.dup(1), "wb") as sink:
         os.dup2(2, 1)  # regopy prints parse errors of json.unmarshal and the like to stdout
         try:
-            answers = Answers(orjson.loads(_read_frame(source) or b""))
+            answer = _load(orjson.loads(_read_frame(source) or b""))
         except Exception as error:  # whatever regopy or ctypes throws is the load's answer  # noqa: BLE001
             _write_frame(sink, FAILED, str(error).encode())
             return
         _write_frame(sink, ANSWERED, b"")
         while (document := _read_frame(source)) is not None:
             try:
-                status, body = ANSWERED, answers.to(document)
+                status, body = ANSWERED, answer(orjson.loads(document))
             except Exception as error:  # as above: a document must not end the process  # noqa: BLE001
                 status, body = FAILED, (str(error) or type(error).__name__)[:1000].encode(errors="replace")
             _write_frame(sink, status, body)
-            answers.prepare()
 
 
 def _die_with(parent: int) -> None:
@@ -92,61 +89,6 @@ def _read_frame(source: BinaryIO) -> bytes | None:
 def _write_frame(sink: BinaryIO, status: bytes, body: bytes) -> None:
     sink.write(struct.pack(">I", len(body) + 1) + status + body)
     sink.flush()
-
-
-class Answers:
-    """What answers documents: the whole bundle, or the part of it that is asked for.
-
-    What a query costs grows with all that was compiled with it, twofold from 50 policies to 100. A configuration binds
-    some policies of a library, so those of the first document are compiled by themselves as well, before the second,
-    and more of them once the same ones were asked for `STEADY_DOCUMENTS` times. A document that asks for others is
-    answered by the whole bundle, as ever.
-    """
-
-    def __init__(self, bundle: dict[str, Any]) -> None:
-        """Compile the bundle. Raises: Unanswerable: regopy does not compile it."""
-        self._bundle = bundle
-        self._all = _load(bundle)
-        self._part = self._all
-        self.compiled_alone: frozenset[str] = frozenset()
-        self._asked: frozenset[str] = frozenset()
-        self._steady = 0
-        # Without `owners` the policies may refer to each other: there are no parts then.
-        self._divisible = bool(bundle.get("owners"))
-
-    def to(self, document: bytes) -> bytes:
-        """The answer to a document. Raises: Unanswerable."""
-        content = orjson.loads(document)
-        policies = frozenset(content["policies"])
-        if not policies <= self._asked:
-            self._asked |= policies
-            self._steady = 0
-        self._steady += 1
-        return (self._part if policies <= self.compiled_alone else self._all)(content)
-
-    def prepare(self) -> None:
-        """Compile the policies that are asked for by themselves, if it is time for that and worth it."""
-        queries = self._bundle["queries"]
-        if (
-            not self._divisible
-            or self._steady != (STEADY_DOCUMENTS if self.compiled_alone else 1)
-            or self._asked == self.compiled_alone
-            or 2 * len(self._asked) > len(queries)
-            or not self._asked <= queries.keys()
-        ):
-            return
-        owners = self._bundle["owners"]
-        part = {
-            **self._bundle,
-            "modules": [
-                [path, text] for path, text in self._bundle["modules"] if owners.get(path) in (None, *self._asked)
-            ],
-            "queries": {policy: queries[policy] for policy in self._asked},
-        }
-        try:
-            self._part, self.compiled_alone = _load(part), self._asked
-        except Exception:  # the whole bundle, which did compile, goes on answering  # noqa: BLE001
-            self._divisible = False
 
 
 def _load(bundle: dict[str, Any]) -> Callable[[dict[str, Any]], bytes]:
@@ -188,12 +130,15 @@ def _load(bundle: dict[str, Any]) -> Callable[[dict[str, Any]], bytes]:
             rego_shared.rego_set_input(interpreter._impl, value)
         finally:
             library.regoFreeInput(value)
-        results = {}
+        results: dict[str, dict[str, Any]] = {}
         for policy in content["policies"]:
             if policy not in queries:
                 raise Unanswerable(f"policy {policy}: is not in the bundle")
             try:
-                results[policy] = {rule: query(path) for rule, path in queries[policy].items()}
+                results[policy] = found = {}
+                for rule, path in queries[policy].items():
+                    # As in the entry module for OPA: where nothing is wrong, there is nothing to put right.
+                    found[rule] = [] if rule == "patches" and not found["violations"] else query(path)
             except Unanswerable as error:
                 raise Unanswerable(f"policy {policy}: {error}") from error
         return orjson.dumps({"bundle": bundle["digest"], "results": results})

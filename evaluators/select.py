@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -73,10 +73,17 @@ def choose_engine(
     )
 
 
-async def start_evaluator(choice: EngineChoice, policies: PolicySet, *, directory: Path | None = None) -> Evaluator:
+async def start_evaluator(
+    choice: EngineChoice,
+    policies: PolicySet,
+    *,
+    asked: Collection[str] | None = None,
+    directory: Path | None = None,
+) -> Evaluator:
     """Pass `policies` through the gate, start the chosen engine on them and return it once it answers.
 
-    `directory` is where an OPA of our own makes its private directory.
+    `asked` names the policies that will be asked for; None stands for all. `directory` is where an OPA of our own makes
+    its private directory.
 
     Raises:
         PolicyError: the gate or the engine refuses a module.
@@ -93,7 +100,7 @@ async def start_evaluator(choice: EngineChoice, policies: PolicySet, *, director
         evaluator = RegopyEvaluator()
     else:
         raise config_error("engine", "opa was chosen, with neither a binary nor a URL")
-    await evaluator.load(policies)
+    await evaluator.load(policies, asked=asked)
     return evaluator
 
 

@@ -64,6 +64,11 @@ class Configuration:
         default_factory=dict, compare=False, repr=False
     )
 
+    @property
+    def policies_bound(self) -> frozenset[str]:
+        """The names of the policies that have a binding: an evaluator is asked for no others."""
+        return frozenset(binding.policy.name for binding in self.bindings)
+
     def candidates(self, inputs: MatchInputs, door: Door) -> Sequence[Binding]:
         """The bindings that may apply at `door`, in order of name: all others do not."""
         kind = (inputs.group, inputs.kind, inputs.type)

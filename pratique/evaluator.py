@@ -5,7 +5,7 @@ Implementations live in `evaluators/`: the OPA binary and regopy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from pratique.policy import PolicySet
 @dataclass(frozen=True, slots=True)
 class PolicyResult:
     """What one policy said of one document: its `violations` and `patches` exactly as Rego returned them, in Rego's
-    set order."""
+    set order. Where there are no violations, there are no patches: nothing is to be put right."""
 
     violations: Sequence[Mapping[str, Any]]
     patches: Sequence[Mapping[str, Any]] = ()
@@ -43,8 +43,11 @@ class Evaluator(Protocol):
     restarts: int
     """How often a child process had to be started again since `load`."""
 
-    async def load(self, policies: PolicySet) -> None:
+    async def load(self, policies: PolicySet, *, asked: Collection[str] | None = None) -> None:
         """Start the engine on `policies` and wait until it answers for this digest.
+
+        `asked` names those that it will be asked for; None stands for all. An engine need not hold the others, and has
+        no result for them; but it accepts the bundle as a whole, or not at all.
 
         Raises:
             EvaluationError: the engine cannot run, or does not accept the bundle.

@@ -1,7 +1,7 @@
 """What is in force now: loads bundle and configuration, and replaces both as one when the files change.
 
-    files change -> read aside, twice looked at -> start an evaluator if the bundle differs -> probe -> swap -> keep
-    as last good
+    files change -> read aside, twice looked at -> start an evaluator if the bundle differs, or if a policy is bound
+    that the one there is was not started for (ADR 25) -> probe -> swap -> keep as last good
 
 Whatever fails on this way leaves what is in force as it is; `problem` then says why, until it is mended.
 
@@ -51,8 +51,10 @@ RETRY_SECONDS = 15.0
 LONGEST_DECISION_SECONDS = 35.0
 """No decision lasts longer: 30 s is the most that an API server waits for a webhook."""
 
-StartEvaluator = Callable[[PolicySet], Awaitable[Evaluator]]
-"""Checks the bundle and starts an evaluator on it. Raises: PolicyError, ConfigError, EvaluationError."""
+StartEvaluator = Callable[[PolicySet, frozenset[str]], Awaitable[Evaluator]]
+"""Checks the bundle and starts an evaluator that will be asked for the policies named.
+
+Raises: PolicyError, ConfigError, EvaluationError."""
 
 _PROBE_LABELS = {"kubernetes.io/metadata.name": "pratique-probe"}
 _PROBE_RESOURCE = {
@@ -128,6 +130,7 @@ class Live:
         self._approvers = approvers
         self._source = source
         self._start_evaluator = start_evaluator
+        self._asked: frozenset[str] = frozenset()  # what the evaluator in force was started for
         self._state = state
         self._cache = cache
         self._namespace_labels = namespace_labels
@@ -236,13 +239,14 @@ class Live:
     async def _bring_into_force(self, policies: PolicySet, configuration: Configuration) -> None:
         """Raises: PolicyError, ConfigError, EvaluationError."""
         former = self.engine
-        same_bundle = former is not None and former.policies.digest == policies.digest
-        evaluator = former.evaluator if former and same_bundle else await self._start_evaluator(policies)
+        asked = configuration.policies_bound
+        kept = former is not None and former.policies.digest == policies.digest and asked <= self._asked
+        evaluator = former.evaluator if former and kept else await self._start_evaluator(policies, asked)
         try:
             await self._probe(policies, configuration, evaluator)
             await self._announce(policies, configuration)
         except BaseException:
-            if not same_bundle:
+            if not kept:
                 await evaluator.close()
             raise
         # From here to the swap nothing is awaited, so that no decision can see a half of it.
@@ -256,14 +260,17 @@ class Live:
             namespace_lookup=self._namespace_lookup,
         )
         self.loaded_at = datetime.now(UTC)
+        if not kept:
+            self._asked = asked
         if former is not None:
             self.reloads += 1
-            if not same_bundle:
+            if not kept:
                 self._retire(former)
         log.info(
-            "in force: bundle %s with %d policies, configuration %s with %d bindings and %d waivers, %s %s",
+            "in force: bundle %s with %d policies (%d bound), configuration %s with %d bindings and %d waivers, %s %s",
             policies.digest,
             len(policies.policies),
+            len(asked),
             configuration.digest,
             len(configuration.bindings),
             len(configuration.waivers),

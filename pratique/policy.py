@@ -10,8 +10,8 @@ import os
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,7 +21,7 @@ import yaml
 from pratique.decision import Severity
 from pratique.errors import PolicyError, Problem
 from pratique.fields import CONTAINER_FIELDS, POD_FIELDS, Reads
-from pratique.rego import PackageClause, package_clause, rule_names, tokenize
+from pratique.rego import PackageClause, data_references, package_clause, rule_names, tokenize
 
 SUBJECT_TYPES = frozenset({"workload", "resource", "call"})
 NEEDS = frozenset({"identity", "user", "old", "object", "namespace", "now"})  # and facts.<source>
@@ -120,6 +120,41 @@ class PolicySet:
         if problems:
             raise PolicyError(*problems)
         return cls(digest=digest_of(modules, data), modules=modules, policies=policies, data=data)
+
+    def only(self, names: Collection[str]) -> PolicySet:
+        """The part of the bundle that answers for the policies `names`: them, what they need of `lib`, and all data.
+
+        It keeps the digest, which says what the answers were made from: they are those of the whole bundle. Where a
+        policy may refer to another one, the part is the whole.
+        """
+        packages = {f"policies.{name.replace('-', '_').replace('/', '.')}": name for name in self.policies}
+        policies = {name: metadata for name, metadata in self.policies.items() if name in names}
+        if len(policies) == len(self.policies):
+            return self
+        references: dict[str, frozenset[tuple[str, ...]]] = {}
+        for module in self.modules:
+            references[module.package] = frozenset(data_references(list(tokenize(module.text))))
+            if any(not path or path[0] == "policies" for path in references[module.package]):
+                return self
+        needed = {package for package, name in packages.items() if name in policies}
+        reached = list(needed)
+        for package in reached:
+            libraries = {other for other in references if other not in packages and _refers(references[package], other)}
+            reached += libraries - needed
+            needed |= libraries
+        modules = tuple(module for module in self.modules if module.package in needed)
+        return replace(self, modules=modules, policies=policies)
+
+
+def _refers(references: Collection[tuple[str, ...]], package: str) -> bool:
+    """Whether one of them leads into the package, or to a place that it is below. No reference in names and dots goes
+    beyond a part of its path that is written in brackets."""
+    names, bracket, _ = package.partition("[")
+    path = tuple(names.split("."))
+    return any(
+        path[: len(reference)] == reference or (not bracket and path == reference[: len(path)])
+        for reference in references
+    )
 
 
 def digest_of(modules: Sequence[Module], data: Mapping[str, Any]) -> str:

@@ -110,6 +110,20 @@ def package_clause(tokens: Sequence[Token]) -> PackageClause | None:
     return PackageClause(tuple(path), tokens[0].line, index)
 
 
+def data_references(tokens: Sequence[Token]) -> Iterator[tuple[str, ...]]:
+    """The references to `data` in a module, imports among them, each as far as it is written in names and dots:
+    `("lib", "values", "shown")` for `data.lib.values.shown(x)`, nothing for `data[area]`."""
+    for index, token in enumerate(tokens):
+        if token.text != "data" or token.kind != "name" or tokens[index - 1].text == ".":
+            continue
+        path = []
+        position = index + 1
+        while [part.text for part in tokens[position : position + 1]] == ["."] and position + 1 < len(tokens):
+            path.append(tokens[position + 1].text)
+            position += 2
+        yield tuple(path)
+
+
 def rule_names(tokens: Sequence[Token]) -> frozenset[str]:
     """The names of the rules and functions that a module defines: names that begin a line outside every bracket."""
     names, depth = set(), 0

@@ -296,7 +296,7 @@ async def engine_over(
         evidence = evidence_in_force(args)
         if evidence is not None:
             stack.push_async_callback(evidence.aclose)
-        evaluator = await start_evaluator(choice, policies)
+        evaluator = await start_evaluator(choice, policies, asked=configuration.policies_bound)
         stack.push_async_callback(evaluator.close)
         yield Engine(
             policies=policies,

@@ -148,7 +148,7 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
             approvers=settings.approvers,
             source=cluster.documents,
             state=settings.state,
-            start_evaluator=lambda policies: start_evaluator(choice, policies),
+            start_evaluator=lambda policies, asked: start_evaluator(choice, policies, asked=asked),
             cache=DecisionCache(max_bytes=settings.cache_bytes),
             namespace_labels=cluster.namespaces.labels if cluster.namespaces else None,
             namespace_lookup=cluster.namespaces.look_up if cluster.namespaces else None,

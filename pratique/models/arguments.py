@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pratique.shape import Object, list_at, mapping_at
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word; `unresolved` says where a part of it comes from that is not in the object."""
+class Word(NamedTuple):
+    """One word; `unresolved` says where a part of it comes from that is not in the object.
+
+    A tuple, since there are dozens in a pod: it is made in a third of the time of a dataclass.
+    """
 
     text: str
     path: str
@@ -59,14 +61,14 @@ def variables_of(fields: Object, path: str) -> dict[str, Word]:
         return found
     for index, value in enumerate(list_at(env, f"{path}/env")):
         place = f"{path}/env/{index}"
-        entry = mapping_at(value, place)
+        entry = value if type(value) is dict else mapping_at(value, place)
         name = entry.get("name")
         if not isinstance(name, str):
             continue
         text = entry.get("value")
         if isinstance(text, str):
-            word = _expanded(Word(text, f"{place}/value"), found, _KUBERNETES_REFERENCE) if "$(" in text else None
-            found[name] = word or Word(text, f"{place}/value")
+            word = Word(text, f"{place}/value")
+            found[name] = _expanded(word, found, _KUBERNETES_REFERENCE) if "$(" in text else word
         elif entry.get("valueFrom") is not None:
             source = mapping_at(entry["valueFrom"], f"{place}/valueFrom")
             found[name] = Word("", f"{place}/valueFrom", f"the variable {name} comes from {_origin(source, place)}")
@@ -124,7 +126,7 @@ def commands_in(script: Word, variables: dict[str, Word], parameters: Sequence[W
                 continue
             if (match := _ASSIGNMENT.fullmatch(token)) is not None:
                 value = _expanded(Word(match["value"], script.path), variables, _SHELL_REFERENCE)
-                variables[match["name"]] = replace(value, path=script.path)
+                variables[match["name"]] = value._replace(path=script.path)
                 continue
         if token in _ALL_PARAMETERS:
             command.extend(parameters[1:])

@@ -113,13 +113,19 @@ def _says_nothing(fields: Object) -> bool:
     if env is not None:
         if type(env) is not list:
             return False
+        has_uri = fills_in = False
         for entry in env:
             if type(entry) is not dict or entry.get("name") in _ENV:
                 return False
-            if may_name_a_dataset(entry.get("name"), entry.get("value")):
+            value = entry.get("value")
+            if may_name_a_dataset(entry.get("name"), value):
                 return False
+            if type(value) is str:
+                has_uri = has_uri or "://" in value
+                fills_in = fills_in or "$(" in value
             if "valueFrom" in entry and type(entry["valueFrom"]) is not dict:
                 return False
+        return not (has_uri and fills_in)
     return True
 
 
@@ -159,17 +165,18 @@ def serving_of_commands(
         if framework is None and entrypoint:
             framework, arguments = by_image, words
         recognised = recognised or framework is not None
-        for model in (*_of_arguments(framework or GENERIC, arguments, variables), *_of_code(arguments)):
+        flags = _flags(arguments)
+        for model in (*_of_arguments(framework or GENERIC, arguments, flags, variables), *_of_code(arguments)):
             found.setdefault((model.path, model.uri, model.role), model)
         if framework is not None and framework.serves and _verb(framework, arguments) is not None:
-            server, chosen = _together(_server(framework, arguments, variables, path), server), framework
+            server, chosen = _together(_server(framework, arguments, flags, variables, path), server), framework
         elif any("trust" in word.text for word in arguments):
-            loader = _server(framework or GENERIC, arguments, variables, path)
+            loader = _server(framework or GENERIC, arguments, flags, variables, path)
             server = server or (loader if loader.trust_remote_code else None)
     if by_image is not None and not recognised:
         chosen = by_image
         if not commands and by_image.serves and _verb(by_image, []) is not None:
-            server = _server(by_image, [], variables, path)
+            server = _server(by_image, [], [], variables, path)
     for model in _of_environment(chosen or GENERIC, variables, known=bool(found)):
         found.setdefault((model.path, model.uri, model.role), model)
     if chosen is None or not chosen.serves:
@@ -234,22 +241,24 @@ def _recognised(words: list[Word]) -> tuple[Framework | None, list[Word]]:
     return None, words
 
 
-def _of_arguments(framework: Framework, words: list[Word], variables: Variables) -> Iterator[ModelRef]:
+def _of_arguments(
+    framework: Framework, words: list[Word], flags: list[_Flag], variables: Variables
+) -> Iterator[ModelRef]:
     if framework.positional:
         word = _positional(framework, words)
         if word is not None:
-            yield from _models(framework, word, _kind_of_repository(words), words, variables)
-    for flag, values in _flags(words):
+            yield from _models(framework, word, _kind_of_repository(flags), flags, variables)
+    for flag, values in flags:
         role = framework.flags.get(flag)
         if role is not None:
             for word in values:
                 if framework is not GENERIC or names_a_model(word.text) or word.unresolved:
-                    yield from _models(framework, word, role, words, variables)
+                    yield from _models(framework, word, role, flags, variables)
 
 
-def _kind_of_repository(words: list[Word]) -> ModelRole:
+def _kind_of_repository(flags: list[_Flag]) -> ModelRole:
     """What the Hugging Face command line downloads."""
-    kinds = (values[0].text for flag, values in _flags(words) if flag == "repo-type" and values)
+    kinds = (values[0].text for flag, values in flags if flag == "repo-type" and values)
     return "dataset" if "dataset" in kinds else "model"
 
 
@@ -296,8 +305,13 @@ def _positional(framework: Framework, words: list[Word]) -> Word | None:
     return None
 
 
-def _flags(words: list[Word]) -> Iterator[tuple[str, list[Word]]]:
+_Flag = tuple[str, list[Word]]
+"""A flag without its dashes, and its values."""
+
+
+def _flags(words: list[Word]) -> list[_Flag]:
     """Each flag with its values: what follows `=`, or the words up to the next flag."""
+    found: list[_Flag] = []
     index = 0
     while index < len(words):
         word = words[index]
@@ -315,7 +329,8 @@ def _flags(words: list[Word]) -> Iterator[tuple[str, list[Word]]]:
                 index += 1
                 if flag not in _MANY:
                     break
-        yield flag, values
+        found.append((flag, values))
+    return found
 
 
 _MANY = frozenset({"lora-modules", "lora-paths", "models", "model-repository", "adapters"})
@@ -323,13 +338,13 @@ _MANY = frozenset({"lora-modules", "lora-paths", "models", "model-repository", "
 
 
 def _models(
-    framework: Framework, word: Word, role: ModelRole, words: list[Word], variables: Variables
+    framework: Framework, word: Word, role: ModelRole, flags: list[_Flag], variables: Variables
 ) -> Iterator[ModelRef]:
     if word.unresolved and (not word.text or "$" in word.text):
         yield unresolved_model(word.path, word.unresolved, role=role, framework=framework.name)
         return
     for text, revision in _references(word.text, role, framework):
-        revision = revision or _revision(framework, role, words, variables)
+        revision = revision or _revision(framework, role, flags, variables)
         yield parse_model(
             text, word.path, revision=revision, role=role, framework=framework.name, default=framework.scheme
         )
@@ -354,10 +369,10 @@ def _references(text: str, role: ModelRole, framework: Framework) -> Iterable[tu
     return [(text, "")] if text else []
 
 
-def _revision(framework: Framework, role: ModelRole, words: list[Word], variables: Variables) -> str:
+def _revision(framework: Framework, role: ModelRole, flags: list[_Flag], variables: Variables) -> str:
     names = framework.revisions.get(role, ())
     for name in names:
-        for flag, values in _flags(words):
+        for flag, values in flags:
             if flag == name and values:
                 return values[0].text
         if name in variables and name.isupper():
@@ -384,9 +399,9 @@ def _of_environment(framework: Framework, variables: Variables, *, known: bool) 
                 yield unresolved_model(word.path, word.unresolved)
 
 
-def _server(framework: Framework, words: list[Word], variables: Variables, path: str) -> Server:
+def _server(framework: Framework, words: list[Word], flags: list[_Flag], variables: Variables, path: str) -> Server:
     trust = load_format = ""
-    for flag, values in _flags(words):
+    for flag, values in flags:
         if _trusts(flag) and (not values or _is_set(values[0])):
             trust = next(word.path for word in words if word.text.lstrip("-").replace("_", "-").startswith(flag))
         elif flag in FORMAT_FLAGS and values:

@@ -73,8 +73,11 @@ _REVISIONS = ("dataset-revision", "revision")
 
 
 def may_name_a_dataset(name: object, value: object) -> bool:
-    """Whether a variable of this name and value can matter here; quick, and errs on the side of yes."""
-    return (isinstance(value, str) and "://" in value) or (isinstance(name, str) and _normalised(name) in _NAMED)
+    """Whether a variable of this name and value, in which no other is to be filled in, can matter here; quick, and errs
+    on the side of yes."""
+    if isinstance(value, str) and "://" in value and _STORE.search(value) is not None:
+        return True
+    return isinstance(name, str) and _normalised(name) in _NAMED
 
 
 def datasets_of_arguments(words: Sequence[Word]) -> Iterator[ModelRef]:

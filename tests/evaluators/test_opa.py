@@ -11,7 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,11 @@ async def ask(evaluator: OpaEvaluator, *messages: str, seconds: float = 10.0) ->
 
 
 @asynccontextmanager
-async def started(policies: PolicySet | None = None, **options: Any) -> AsyncIterator[OpaEvaluator]:
+async def started(
+    policies: PolicySet | None = None, *, asked: Collection[str] | None = None, **options: Any
+) -> AsyncIterator[OpaEvaluator]:
     evaluator = OpaEvaluator(OPA, **options)
-    await evaluator.load(policies or policy_set())
+    await evaluator.load(policies or policy_set(), asked=asked)
     try:
         yield evaluator
     finally:
@@ -508,6 +510,21 @@ def test_no_place_for_the_socket(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="too long for a unix socket"):
         asyncio.run(load(long))
     assert list(long.iterdir()) == []
+
+
+def test_only_what_is_asked_is_loaded_and_the_whole_bundle_is_checked() -> None:
+    async def act() -> None:
+        async with started(asked={"test/echo"}) as evaluator:
+            assert await ask(evaluator, "hello") == ["hello"]
+            with pytest.raises(EvaluationError, match="policy test/large: the engine gave no result"):
+                await evaluator.evaluate([document("test/large", count=1)], deadline=soon())
+        with pytest.raises(PolicyError, match=r"test/broken\.rego: line "):
+            async with started(
+                policy_set(test__sound="violations := set()", test__broken="x := y"), asked={"test/sound"}
+            ):
+                pass
+
+    asyncio.run(act())
 
 
 def test_what_opa_refuses_is_listed_with_file_and_line(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -43,8 +43,8 @@ class _Recorder:
         self.documents: list[dict[str, object]] = []
         self._evaluator = evaluator
 
-    async def load(self, policies: PolicySet) -> None:
-        await self._evaluator.load(policies)
+    async def load(self, policies: PolicySet, *, asked: Collection[str] | None = None) -> None:
+        await self._evaluator.load(policies, asked=asked)
 
     async def evaluate(self, documents: Sequence[bytes], *, deadline: float) -> Sequence[Results]:
         self.documents += [orjson.loads(document) for document in documents]

@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,14 @@ class _Evaluator:
 
     def __init__(self) -> None:
         self.policies: PolicySet | None = None
+        self.asked: Collection[str] | None = None
         self.evaluations = 0
         self.closed = False
         self.broken = False
         self.held: asyncio.Event | None = None
 
-    async def load(self, policies: PolicySet) -> None:
-        self.policies = policies
+    async def load(self, policies: PolicySet, *, asked: Collection[str] | None = None) -> None:
+        self.policies, self.asked = policies, asked
 
     async def evaluate(self, documents: Sequence[bytes], *, deadline: float) -> Sequence[Results]:
         if self.closed:
@@ -101,12 +102,12 @@ class _Place:
         temporary.write_text(text)
         temporary.replace(self.config / file)
 
-    async def start_evaluator(self, policies: PolicySet) -> _Evaluator:
+    async def start_evaluator(self, policies: PolicySet, asked: frozenset[str]) -> _Evaluator:
         if self.refuse_start:
             raise EvaluationError(self.refuse_start)
         evaluator = _Evaluator()
         evaluator.broken = self.broken
-        await evaluator.load(policies)
+        await evaluator.load(policies, asked=asked)
         self.evaluators.append(evaluator)
         return evaluator
 
@@ -265,6 +266,28 @@ def test_a_new_configuration_keeps_the_evaluator_and_the_cache(place: _Place) ->
         assert first.bundle_digest == second.bundle_digest
         assert first.configuration_digest == third.configuration_digest != second.configuration_digest
         assert len(place.evaluators) == 1
+        assert (live.reloads, live.problem) == (2, "")
+
+    _run(test())
+
+
+def test_an_evaluator_is_started_on_what_is_bound_and_again_when_more_is(place: _Place) -> None:
+    async def test() -> None:
+        place.write_policy(name="other")
+        live = place.live()
+        await live.start()
+        place.bind(binding("first", "test/sample"), binding("more", "test/other"))
+        await live.poll()
+        place.bind(binding("more", "test/other"))
+        await live.poll()
+
+        assert [evaluator.asked for evaluator in place.evaluators] == [{"test/sample"}, {"test/sample", "test/other"}]
+        assert _names(await _decide(live)) == ["more"]
+        assert live.engine is not None
+        assert live.engine.evaluator is place.evaluators[1]
+        assert set(live.engine.policies.policies) == {"test/sample", "test/other"}
+        await asyncio.sleep(0.05)
+        assert [evaluator.closed for evaluator in place.evaluators] == [True, False]
         assert (live.reloads, live.problem) == (2, "")
 
     _run(test())

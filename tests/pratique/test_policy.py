@@ -165,6 +165,64 @@ def test_the_policies_of_this_repository_load() -> None:
     assert all(name == metadata.name for name, metadata in loaded.policies.items())
 
 
+_OTHER = "test/other/other.rego"
+_LIBRARIES = {
+    "lib/near.rego": "package lib.near\n\nimport data.lib.far.away\n\nx := away.x\n",
+    "lib/far/away.rego": "package lib.far.away\n\nx := 1\n",
+    "lib/odd.rego": 'package lib["o-d"]\n\nx := 1\n',
+    "lib/none.rego": "package lib.none\n\nx := 1\n",
+}
+
+
+def _two(root: Path, body: str) -> PolicySet:
+    other = rego(ALWAYS, package="policies.test.other", id="TEST-002")
+    data = '{"places": {"policies": 1}}'
+    files = {"test/sample/sample.rego": rego(body), _OTHER: other, "data.json": data, **_LIBRARIES}
+    return PolicySet.load(write_bundle(root, files))
+
+
+@pytest.mark.parametrize(
+    ("body", "libraries"),
+    [
+        (ALWAYS, []),
+        ('x := "data.policies.test.other"', []),
+        ("x := input.data", []),
+        ("x := data.places.policies", []),
+        ("# data.lib.none\nx := data.lib.near.x", ["lib/far/away.rego", "lib/near.rego"]),
+        ("import data.lib.far.away", ["lib/far/away.rego"]),
+        ("x := data.lib.far", ["lib/far/away.rego"]),
+        ('x := data.lib["o-d"].x', sorted(_LIBRARIES)),
+        ("x := data.lib", sorted(_LIBRARIES)),
+    ],
+)
+def test_a_part_holds_what_is_asked_and_the_libraries_that_it_reaches(
+    tmp_path: Path, body: str, libraries: list[str]
+) -> None:
+    whole = _two(tmp_path, body)
+    part = whole.only({"test/sample", "test/unknown"})
+    assert [module.path for module in part.modules] == [*libraries, "test/sample/sample.rego"]
+    assert list(part.policies) == ["test/sample"]
+    assert (part.digest, part.data) == (whole.digest, whole.data)
+    assert [module.path for module in whole.only({"test/other"}).modules] == [_OTHER]
+    assert whole.only(set()).modules == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x := data.policies.test.other.violations",
+        'x := data["policies"]',
+        "x := [y | y := data]",
+        "import data.policies as p",
+        "x := data . policies.test",
+    ],
+)
+def test_policies_that_may_refer_to_each_other_stay_together(tmp_path: Path, body: str) -> None:
+    whole = _two(tmp_path, body)
+    assert whole.only({"test/sample"}) is whole
+    assert whole.only({"test/other"}) is whole
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

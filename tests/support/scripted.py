@@ -4,7 +4,7 @@ subject."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from pratique.evaluator import PolicyResult, Results
@@ -30,7 +30,7 @@ class ScriptedEvaluator:
         self.bundle_digest = bundle_digest
         self.documents: list[dict[str, Any]] = []
 
-    async def load(self, policies: PolicySet) -> None:
+    async def load(self, policies: PolicySet, *, asked: Collection[str] | None = None) -> None:
         """There is nothing to load."""
 
     async def evaluate(self, documents: Sequence[bytes], *, deadline: float) -> Sequence[Results]:

@@ -18,8 +18,8 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     """The webhook with the baseline bindings on a real engine, once with each."""
     choice = choose_engine(request.param, tools_cache=ROOT / ".cache" / "tools", environ=os.environ)
 
-    async def evaluator(policies: PolicySet) -> Evaluator:
-        return await start_evaluator(choice, policies)
+    async def evaluator(policies: PolicySet, asked: frozenset[str]) -> Evaluator:
+        return await start_evaluator(choice, policies, asked=asked)
 
     async def start() -> Live:
         live = Live(

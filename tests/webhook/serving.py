@@ -113,7 +113,7 @@ class Parents:
         return self.known.get((group, f"{kind.lower()}s", namespace, name))
 
 
-async def _not_started(policies: PolicySet) -> Evaluator:
+async def _not_started(policies: PolicySet, asked: frozenset[str]) -> Evaluator:
     raise AssertionError("these tests load nothing")
 
 

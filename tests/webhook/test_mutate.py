@@ -44,8 +44,8 @@ def mutating(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     (config / "defaults.yaml").write_text(defaults_on() + NAMESPACE)
     choice = choose_engine(request.param, tools_cache=ROOT / ".cache" / "tools", environ=os.environ)
 
-    async def evaluator(policies: PolicySet) -> Evaluator:
-        return await start_evaluator(choice, policies)
+    async def evaluator(policies: PolicySet, asked: frozenset[str]) -> Evaluator:
+        return await start_evaluator(choice, policies, asked=asked)
 
     async def start() -> Live:
         live = Live(policies=ROOT / "policies", config=config, start_evaluator=evaluator)

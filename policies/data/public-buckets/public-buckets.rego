@@ -58,16 +58,19 @@ violations contains {"message": message, "path": reference.path} if {
 # 3. Settings.
 
 violations contains {"message": message, "path": word.path} if {
-	some word in _words
-	_is_anonymous(word.text)
-	message := concat("", [word.owner, " reads storage without signing its requests (in ", word.field, "); required are signed requests"])
+	some word in _anonymous_words
+	message := concat("", [
+		containers.described(word.container),
+		" reads storage without signing its requests (in ",
+		word.field,
+		"); required are signed requests",
+	])
 }
 
 violations contains {"message": message, "path": variable.path} if {
-	some variable in _variables
-	_switches_off(variable)
+	some variable in _anonymous_variables
 	message := concat("", [
-		variable.owner,
+		containers.described(variable.container),
 		" reads storage without signing its requests (the variable ",
 		values.shown(variable.name),
 		"); required are signed requests",
@@ -82,46 +85,33 @@ _web_address := concat("", [
 	"storage[.]googleapis[.]com|commondatastorage[.]googleapis[.]com|r2[.]dev)[.]?(:[0-9]*)?(/|$)",
 ])
 
-_words contains word if {
+_anonymous_words contains {"container": container, "field": field, "path": path} if {
 	some container in _containers
 	some field in ["args", "command"]
 	some index, text in _list(object.get(container, field, []))
 	is_string(text)
-	word := {
-		"owner": containers.described(container),
-		"field": field,
-		"path": concat("/", [container.path, field, json.marshal(index)]),
-		"text": text,
-	}
+	_is_anonymous(text)
+	path := concat("/", [container.path, field, json.marshal(index)])
 }
 
 # A field of a CRD that holds a whole line.
-_words contains word if {
+_anonymous_words contains {"container": container, "field": field, "path": path} if {
 	some container in _containers
 	some field in ["args", "command"]
 	text := object.get(container, field, [])
 	is_string(text)
-	word := {
-		"owner": containers.described(container),
-		"field": field,
-		"path": concat("/", [container.path, field]),
-		"text": text,
-	}
+	_is_anonymous(text)
+	path := concat("/", [container.path, field])
 }
 
-_variables contains variable if {
+_anonymous_variables contains {"container": container, "name": name, "path": path} if {
 	some container in _containers
-	some index, entry in _list(object.get(container, "env", []))
-	is_object(entry)
-	name := object.get(entry, "name", "")
+	some index, variable in _list(object.get(container, "env", []))
+	is_object(variable)
+	name := object.get(variable, "name", "")
 	is_string(name)
-	variable := {
-		"owner": containers.described(container),
-		"path": concat("/", [container.path, "env", json.marshal(index)]),
-		"name": name,
-		"value": object.get(entry, "value", ""),
-		"source": object.get(entry, "valueFrom", null),
-	}
+	_switches_off(name, object.get(variable, "value", ""), object.get(variable, "valueFrom", null))
+	path := concat("/", [container.path, "env", json.marshal(index)])
 }
 
 _containers contains container if {
@@ -133,33 +123,32 @@ _list(value) := value if is_array(value)
 
 _list(value) := [] if not is_array(value)
 
+_is_anonymous(text) if regex.match(_anonymous, lower(text))
+
 # regopy 1.5.2 shows patterns a backslash before each quotation mark.
-_is_anonymous(text) if {
-	some pattern in [
-		"(^|[ =])--no-sign-request",
-		"no_sign_request\\s*=\\s*true",
-		"(^|[^a-z0-9])anon(ymous)?[^a-z0-9]*true",
-		"token[^a-z0-9]*anon([^a-z]|$)",
-		"skip_signature[^a-z0-9]*true",
-		"signature_version\\s*=\\s*(botocore[.])?unsigned",
-	]
-	regex.match(pattern, lower(text))
+_anonymous := concat("|", [
+	"(^|[ =])--no-sign-request",
+	"no_sign_request\\s*=\\s*true",
+	"(^|[^a-z0-9])anon(ymous)?[^a-z0-9]*true",
+	"token[^a-z0-9]*anon([^a-z]|$)",
+	"skip_signature[^a-z0-9]*true",
+	"signature_version\\s*=\\s*(botocore[.])?unsigned",
+])
+
+_switches_off(name, _, source) if {
+	upper(name) in _switches
+	not is_null(source)
 }
 
-_switches_off(variable) if {
-	upper(variable.name) in _switches
-	not is_null(variable.source)
+_switches_off(name, value, _) if {
+	upper(name) in _switches
+	is_string(value)
+	not lower(value) in {"", "0", "false", "no", "off"}
 }
 
-_switches_off(variable) if {
-	upper(variable.name) in _switches
-	is_string(variable.value)
-	not lower(variable.value) in {"", "0", "false", "no", "off"}
-}
-
-_switches_off(variable) if {
-	is_string(variable.value)
-	_is_anonymous(variable.value)
+_switches_off(_, value, _) if {
+	is_string(value)
+	_is_anonymous(value)
 }
 
 _switches := {

@@ -32,7 +32,6 @@
 package policies.defaults.gpu_toleration
 
 import data.lib.partial
-import data.lib.values
 
 violations contains {"message": message, "path": place.path} if {
 	some place in _intolerant
@@ -67,8 +66,7 @@ _intolerant contains {"path": path, "resource": resource} if {
 _asks_for(pod, resource) if {
 	some container in pod.containers
 	some list in ["limits", "requests"]
-	resources := values.as_object(object.get(container, "resources", {}))
-	amount := object.get(values.as_object(object.get(resources, list, {})), resource, 0)
+	amount := object.get(container, ["resources", list, resource], 0)
 	not amount in {0, "0", "", null}
 }
 

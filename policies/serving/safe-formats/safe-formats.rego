@@ -47,8 +47,9 @@ violations contains {"message": message, "path": model.path} if {
 	some model in input.subject.models
 	object.get(model, "role", "model") != "dataset"
 	not object.get(model, "framework", "") in input.parameters.safe_frameworks
+	files := _files_of(model)
 	some ending in input.parameters.endings
-	_ends_in(model, ending)
+	_ends_in(files, ending)
 	message := concat("", [
 		references.described(model),
 		" is a .",
@@ -69,12 +70,16 @@ violations contains {"message": message, "path": server.path} if {
 	])
 }
 
-_ends_in(model, ending) if {
+_ends_in(files, ending) if {
+	some file in files
+	endswith(file, concat("", [".", ending]))
+}
+
+_files_of(model) := {file |
 	some field in ["name", "uri"]
 	text := object.get(model, field, "")
 	is_string(text)
 	some file in _files(lower(text))
-	endswith(file, concat("", [".", ending]))
 }
 
 # The last segment of the path, as it is and without what can stand behind it: a query, a version, a tag.

@@ -34,6 +34,7 @@ patches contains {"op": "remove", "path": word.path} if {
 }
 
 patches contains {"op": "replace", "path": path, "value": "false"} if {
+	count(_trusting) > 0
 	some container in _containers
 	env := object.get(container, "env", [])
 	is_array(env)
@@ -60,6 +61,7 @@ _containers contains container if {
 }
 
 _words contains word if {
+	count(_trusting) > 0
 	some container in _containers
 	some field in ["args", "command"]
 	list := object.get(container, field, [])

@@ -91,6 +91,23 @@ def test_variables(name: str, value: str, seen: tuple[str, ...] | None) -> None:
     assert found == ([("/env/0/value", *seen)] if seen else [])
 
 
+@pytest.mark.parametrize(
+    ("values", "seen"),
+    [
+        (["s3://$(BUCKET)/a"], [("/env/0/value", "", "the variable BUCKET is not set in the object", "")]),
+        (["3://claims/v3", "s$(V0)"], [("/env/1/value", "s3", "claims/v3", "")]),
+        (["http://127.0.0.1:8000", "info"], []),
+        (["http://127.0.0.1:8000", "s3://claims"], [("/env/1/value", "s3", "claims", "")]),
+        (["http://files.example.com,s3://claims"], [("/env/0/value", "s3", "claims", "")]),
+    ],
+)
+def test_a_dataset_in_any_variable_is_seen_without_a_command_line(
+    values: list[str], seen: list[tuple[str, ...]]
+) -> None:
+    env = [{"name": f"V{index}", "value": value} for index, value in enumerate(values)]
+    assert datasets({"env": env}) == seen
+
+
 @pytest.mark.parametrize("name", ["DATASET_URI", "TRAIN_DATA"])
 def test_what_is_elsewhere_is_reported_as_that(name: str) -> None:
     source = {"configMapKeyRef": {"name": "run", "key": "data"}}
