@@ -34,7 +34,7 @@ from attestations.trust import TrustConfiguration, trust_from_document
 from pratique.canonical import canonical_json, sha256
 from pratique.errors import ConfigError, Problem
 from pratique.pointer import pointer
-from pratique.yamlfile import load_documents
+from pratique.yamlfile import only_document
 
 MAX_FILE_BYTES = 4 * 2**20
 """Protects the process from a file that was named by mistake."""
@@ -112,7 +112,7 @@ def read_evidence_config(file: Path) -> EvidenceConfiguration:
     Raises:
         ConfigError: with every problem found.
     """
-    value = _document(file)
+    value = only_document(file, max_bytes=MAX_FILE_BYTES)
     problems = [
         Problem(str(file), pointer(*wrong.instance_path) or "/", wrong.message[:300])
         for wrong in _VALIDATOR.iter_errors(value)
@@ -144,24 +144,6 @@ def read_evidence_config(file: Path) -> EvidenceConfiguration:
         tuple(found.beside(name) for name in credentials.get("pullSecrets") or ()),
         tuple(found.files),
     )
-
-
-def _document(file: Path) -> Any:
-    """Raises: ConfigError."""
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(Problem(str(file), "", f"this cannot be read: {error.strerror}")) from error
-    if len(content) > MAX_FILE_BYTES:
-        raise ConfigError(Problem(str(file), "", f"more than {MAX_FILE_BYTES} bytes"))
-    documents = list(load_documents(content, str(file)))
-    if problems := [each for each in documents if isinstance(each, Problem)]:
-        raise ConfigError(*problems)
-    values = [each.value for each in documents if not isinstance(each, Problem)]
-    if len(values) != 1:
-        raise ConfigError(Problem(str(file), "", f"there are {len(values)} documents in it; write one EvidenceConfig"))
-    return values[0]
 
 
 class _Parts:

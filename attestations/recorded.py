@@ -28,7 +28,7 @@ from pratique.errors import ConfigError, Problem
 from pratique.facts import Absent, Fact, FactSource, Known, Unavailable
 from pratique.pointer import pointer
 from pratique.subject import Subject, Workload
-from pratique.yamlfile import load_documents
+from pratique.yamlfile import only_document
 
 FORMAT = "pratique.dev/facts/v1"
 MAX_BYTES = 64 * 2**20
@@ -117,19 +117,10 @@ def load_facts(file: Path, *, clock: Callable[[], datetime]) -> dict[str, FactSo
     """The sources of the file, by name.
 
     Raises:
-        ConfigError: it is not such a file. OSError: it cannot be read.
+        ConfigError: it is not such a file.
     """
-    with file.open("rb") as stream:
-        content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise ConfigError(Problem(str(file), "", f"more than {MAX_BYTES} bytes"))
-    documents = list(load_documents(content, str(file)))
-    if problems := [each for each in documents if isinstance(each, Problem)]:
-        raise ConfigError(*problems)
-    values = [each.value for each in documents if not isinstance(each, Problem)]
-    if len(values) != 1:
-        raise ConfigError(Problem(str(file), "", f"there are {len(values)} documents in it; write one"))
-    for error in jsonschema_rs.validator_for(dict(SCHEMA)).iter_errors(values[0]):
+    document = only_document(file, max_bytes=MAX_BYTES)
+    for error in jsonschema_rs.validator_for(dict(SCHEMA)).iter_errors(document):
         raise ConfigError(Problem(str(file), pointer(*error.instance_path) or "/", error.message))
     return {
         name: RecordedFacts(
@@ -138,7 +129,7 @@ def load_facts(file: Path, *, clock: Callable[[], datetime]) -> dict[str, FactSo
             keys=source["keys"],
             clock=clock,
         )
-        for name, source in values[0]["sources"].items()
+        for name, source in document["sources"].items()
     }
 
 

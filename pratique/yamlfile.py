@@ -10,11 +10,12 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pratique.errors import Problem
+from pratique.errors import ConfigError, Problem
 
 MAX_EXPANDED_NODES = 2_000_000
 """Protects against aliases of aliases: a file of one kilobyte can stand for a billion nodes."""
@@ -141,6 +142,28 @@ _Loader.add_constructor("tag:yaml.org,2002:bool", _construct_bool)
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
+
+
+def only_document(file: Path, *, max_bytes: int) -> Any:
+    """The value of the one document that `file` has to hold.
+
+    Raises:
+        ConfigError: it cannot be read, has more than `max_bytes`, or does not hold one document.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(max_bytes + 1)
+    except OSError as error:
+        raise ConfigError(Problem(str(file), "", f"this cannot be read: {error.strerror}")) from error
+    if len(content) > max_bytes:
+        raise ConfigError(Problem(str(file), "", f"more than {max_bytes} bytes"))
+    documents = list(load_documents(content, str(file)))
+    if problems := [each for each in documents if isinstance(each, Problem)]:
+        raise ConfigError(*problems)
+    values = [each.value for each in documents if not isinstance(each, Problem)]
+    if len(values) != 1:
+        raise ConfigError(Problem(str(file), "", f"there are {len(values)} documents in it; write one"))
+    return values[0]
 
 
 def load_documents(text: bytes | str, file: str) -> Iterator[Document | Problem]:
