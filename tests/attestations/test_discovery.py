@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -334,6 +335,30 @@ def test_attestation_cannot_hide_a_platform_of_the_same_digest(running: Running,
         everything = found(running, ":v1")
         assert everything.manifests == {image.digest: "linux/amd64"}
         assert [each.layout for each in everything.pieces] == [Layout.BUNDLE]
+
+
+def test_entries_that_are_gone_are_told(running: Running, repository: Repository) -> None:
+    """A copy of an index need not have all that it names."""
+    image = repository.image()
+    inner = repository.index([image.descriptor(platform=AMD64)])
+    said = repository.artifact([(STATEMENT, b"{}", {})])
+    entries = [image.descriptor(platform=AMD64), inner.descriptor(), attestation(said, image.digest)]
+    index = repository.index(entries, tag="v1")
+    with fault_proxy(running.host) as proxy:
+        proxy.only, proxy.fault = f"/manifests/({inner.digest}|{said.digest})", faults.status(404)
+        everything = found(running, ":v1", host=proxy.host)
+    gone = "it is named, and the registry does not have it"
+    assert everything.unread == (Unread(index.digest, inner.digest, gone), Unread(image.digest, said.digest, gone))
+
+
+def test_digest_too_long_for_a_tag_has_none(running: Running) -> None:
+    body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "layers": []}).encode()
+    digest = f"sha512:{hashlib.sha512(body).hexdigest()}"
+    with fault_proxy(running.host) as proxy:
+        proxy.only, proxy.fault = f"/manifests/{digest}$", faults.answer(body, Content_Type=MANIFEST)
+        assert found(running, f"@{digest}", host=proxy.host).manifests == {digest: ""}
+        asked = [path.rpartition("/")[2] for path in proxy.requests]
+    assert sorted(asked) == [f"sha512-{digest[7:71]}", digest, digest]
 
 
 def test_nested_indexes_are_walked(running: Running, repository: Repository) -> None:

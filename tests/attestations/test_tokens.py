@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from attestations import tokens
 from attestations.credentials import Anonymous, Candidates, Credential, CredentialSource, Keyring
 from attestations.failures import (
     Malformed,
@@ -166,6 +167,18 @@ def test_requests_side_by_side_share_one_token(gated: tuple[FaultProxy, Gate]) -
 
     run(act, plain(proxy.host), login(proxy.host, *LOGIN))
     assert len(gate.asked) == 1
+
+
+def test_what_is_remembered_is_limited(gated: tuple[FaultProxy, Gate], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MAX_REMEMBERED", 1)
+    proxy, gate = gated
+
+    async def act(client: RegistryClient) -> None:
+        for name in (REPOSITORY, "team/other", REPOSITORY, REPOSITORY):
+            await client.manifest(proxy.host, name, "v1", deadline=soon())
+
+    run(act, plain(proxy.host), login(proxy.host, *LOGIN))
+    assert len(gate.asked) == 3
 
 
 def test_each_repository_has_its_own_token(gated: tuple[FaultProxy, Gate]) -> None:
