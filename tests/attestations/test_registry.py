@@ -270,6 +270,33 @@ def test_pages_stay_at_the_registry(running: Running, proxy: FaultProxy, link: s
         referrers(proxy.host, running.repository(REPOSITORY).image().digest)
 
 
+@pytest.mark.parametrize("status", [404, 400, 500])
+def test_page_that_is_missing_is_not_the_end(running: Running, proxy: FaultProxy, status: int) -> None:
+    def pages(exchange: faults.Exchange) -> None:
+        headers = {"Content-Type": OCI_INDEX, "Link": '</next>; rel="next"'}
+        exchange.send(
+            faults.Reply(status, {}, b"") if "next" in exchange.path else faults.Reply(200, headers, page(ONE))
+        )
+
+    proxy.only, proxy.fault = "/referrers/|/next", pages
+    with pytest.raises(ServerFailed, match=str(status)):
+        referrers(proxy.host, running.repository(REPOSITORY).image().digest)
+
+
+@pytest.mark.parametrize(
+    "link", ['</next>; rel="prev"', "</next>; rel=nextish", '</next>, </other>; rel="last"', "next"]
+)
+def test_links_that_lead_elsewhere_end_the_list(running: Running, proxy: FaultProxy, link: str) -> None:
+    proxy.only, proxy.fault = "/referrers/", faults.answer(page(ONE), Content_Type=OCI_INDEX, Link=link)
+    assert referrers(proxy.host, running.repository(REPOSITORY).image().digest) == [ONE]
+
+
+def test_link_that_is_a_bomb(running: Running, proxy: FaultProxy) -> None:
+    proxy.only, proxy.fault = "/referrers/", faults.answer(page(ONE), Content_Type=OCI_INDEX, Link="<>;" * 20_000)
+    with pytest.raises(TooLarge, match="gives a Link of more than 4096 characters"):
+        referrers(proxy.host, running.repository(REPOSITORY).image().digest)
+
+
 def test_pages_that_go_in_circles_end(running: Running, proxy: FaultProxy) -> None:
     proxy.only = "/referrers/"
     proxy.fault = faults.answer(page(ONE), Content_Type=OCI_INDEX, Link='</v2/team/app/referrers/x>; rel="next"')
