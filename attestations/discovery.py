@@ -202,11 +202,11 @@ class _Discovery:
     async def _referrers(self, digest: str) -> _Harvest:
         where = self._image.registry, self._image.repository
         listed = await self._client.referrers(*where, digest, deadline=self._deadline)
-        self._referring += len(listed)
+        self._referring += len(listed.manifests)
         if self._referring > MAX_REFERRING:
             raise TooLarge(f"more than {MAX_REFERRING} manifests of evidence hang on {self._image.reference}")
-        read = await together(self._referred(each.digest, covers=digest) for each in listed)
-        harvest = _Harvest()
+        read = await together(self._referred(each.digest, covers=digest) for each in listed.manifests)
+        harvest = _Harvest(unread=[Unread(digest, *each) for each in listed.unread.items()])
         for each in read:
             if isinstance(each, Unread):
                 harvest.unread.append(each)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import quote
@@ -60,6 +61,14 @@ _NO_REFERRERS_API = frozenset({400, 404, 405, 406})
 _NEXT = re.compile(r"<([^<>]*)>\s*;[^,]*\brel=\"?next(?![\w-])", re.IGNORECASE)
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Referrers:
+    """What refers to a manifest; `unread` has, by the digest of what is under the fallback tag, why it is no list."""
+
+    manifests: tuple[Descriptor, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 class RegistryClient:
@@ -127,9 +136,7 @@ class RegistryClient:
             registry, repository, lambda place, until: self._blob(place, digest, max_bytes, until), deadline
         )
 
-    async def referrers(
-        self, registry: str, repository: str, digest: str, *, deadline: float
-    ) -> tuple[Descriptor, ...]:
+    async def referrers(self, registry: str, repository: str, digest: str, *, deadline: float) -> Referrers:
         """What refers to a manifest: the answers of the referrers API *and* of the fallback tag, each descriptor once.
 
         Registries answer the API with an empty list or 404 while a client of yesterday wrote the tag, so one of them
@@ -143,7 +150,7 @@ class RegistryClient:
                 registry, repository, lambda place, until: self._referrers(place, digest, until), deadline
             )
         except NotFound:
-            return ()
+            return Referrers()
 
     async def _resolve(self, place: Place, reference: str, deadline: float) -> Descriptor:
         asked = _manifest_name(place, reference)
@@ -201,18 +208,18 @@ class RegistryClient:
         _expect_digest(answer, digest, asked)
         return answer.body
 
-    async def _referrers(self, place: Place, digest: str, deadline: float) -> tuple[Descriptor, ...]:
+    async def _referrers(self, place: Place, digest: str, deadline: float) -> Referrers:
         """Raises: NotFound: there are none."""
         api, tag = await together(
             (self._referrers_api(place, digest, deadline), self._referrers_tag(place, digest, deadline))
         )
-        found = {each.digest: each for each in (*tag, *api)}
-        if not found:
+        found = {each.digest: each for each in (*tag.manifests, *api.manifests)}
+        if not found and not tag.unread:
             raise NotFound(f"nothing refers to {digest} in {place.registry}/{place.repository}")
         _limit_referrers(len(found), digest)
-        return tuple(found.values())
+        return Referrers(tuple(found.values()), tag.unread)
 
-    async def _referrers_api(self, place: Place, digest: str, deadline: float) -> tuple[Descriptor, ...]:
+    async def _referrers_api(self, place: Place, digest: str, deadline: float) -> Referrers:
         """All pages of the referrers API ("Listing Referrers"); nothing where the registry has none."""
         asked = f"the referrers of {digest} in {place.registry}/{place.repository}"
         path = f"referrers/{_path(digest)}"
@@ -222,24 +229,27 @@ class RegistryClient:
                 place, path, asked=asked, deadline=deadline, max_bytes=MAX_MANIFEST_BYTES, accept=OCI_INDEX
             )
             if answer.status in _NO_REFERRERS_API and number == 0:
-                return ()
+                return Referrers()
             page = _page(answer, asked)
             found += page.manifests
             _limit_referrers(len(found), digest)
             path = _next_page(answer, asked)
             if not path:
-                return tuple(found)
+                return Referrers(tuple(found))
         raise TooLarge(f"{asked} are on more than {MAX_REFERRER_PAGES} pages")
 
-    async def _referrers_tag(self, place: Place, digest: str, deadline: float) -> tuple[Descriptor, ...]:
+    async def _referrers_tag(self, place: Place, digest: str, deadline: float) -> Referrers:
         """What a client wrote under the fallback tag ("Unavailable Referrers API"); nothing where there is none."""
         try:
             index = await self._manifest(place, fallback_tag(digest), deadline)
         except NotFound:
-            return ()
+            return Referrers()
+        except NotAManifest as error:  # somebody pushed it so: it must not hide what the API has
+            return Referrers(unread={error.digest: str(error)})
         if not index.is_index:
-            raise Malformed(f"the tag {fallback_tag(digest)} of {place.registry}/{place.repository} is not an index")
-        return index.manifests
+            reason = f"the tag {fallback_tag(digest)} of {place.registry}/{place.repository} is not an index"
+            return Referrers(unread={index.digest: reason})
+        return Referrers(index.manifests)
 
     async def _first(
         self, registry: str, repository: str, ask: Callable[[Place, float], Awaitable[T]], deadline: float

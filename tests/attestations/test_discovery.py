@@ -307,6 +307,15 @@ def test_what_cannot_be_read_is_told(running: Running, repository: Repository) -
     }
 
 
+def test_fallback_tag_that_is_no_list_is_told_and_hides_nothing(running: Running, repository: Repository) -> None:
+    image = repository.image("v1")
+    repository.artifact([(SIMPLE_SIGNING, b"{}sig", {})], tag=tag_of(image, ".sig"))
+    bad = repository.manifest(b"not JSON", tag=tag_of(image, ""))
+    everything = found(running, ":v1")
+    assert [each.content for each in everything.pieces] == [b"{}sig"]
+    assert [(each.covers, each.manifest) for each in everything.unread] == [(image.digest, bad.digest)]
+
+
 def test_buildkit_entries_are_about_a_manifest_of_the_index(running: Running, repository: Repository) -> None:
     image = repository.image()
     said = repository.artifact([(STATEMENT, b"{}", {})])

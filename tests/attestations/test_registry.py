@@ -22,7 +22,7 @@ from attestations.failures import (
     Unreachable,
 )
 from attestations.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest, NotAManifest
-from attestations.registry import MAX_REFERRERS, RegistryClient, fallback_tag
+from attestations.registry import MAX_REFERRERS, Referrers, RegistryClient, fallback_tag
 from attestations.registry_settings import HostSettings, RegistrySettings
 from tests.support import fault_proxy as faults
 from tests.support import oci_registry
@@ -70,7 +70,7 @@ def manifest(host: str, reference: str, settings: RegistrySettings | None = None
 
 def referrers(host: str, digest: str, settings: RegistrySettings | None = None) -> list[str]:
     found = run(lambda client: client.referrers(host, REPOSITORY, digest, deadline=soon()), settings or plain(host))
-    return [each.digest for each in found]
+    return [each.digest for each in found.manifests]
 
 
 # Tags, manifests, blobs.
@@ -115,7 +115,7 @@ def test_what_is_not_there(registry: Running) -> None:
             await client.blob(*where, nowhere, max_bytes=10, deadline=soon())
         with pytest.raises(NotFound):
             await client.manifest(registry.host, "team/other", "v1", deadline=soon())
-        assert await client.referrers(*where, nowhere, deadline=soon()) == ()
+        assert await client.referrers(*where, nowhere, deadline=soon()) == Referrers()
 
     run(act, plain(registry.host))
 
@@ -326,12 +326,17 @@ def test_lists_that_are_none(running: Running, proxy: FaultProxy, body: bytes, c
         referrers(proxy.host, running.repository(REPOSITORY).image().digest)
 
 
-def test_fallback_tag_that_is_no_index(running: Running) -> None:
+@pytest.mark.parametrize("content", [b'{"layers": []}', b"not JSON"])
+def test_fallback_tag_that_is_no_list_hides_nothing(running: Running, content: bytes) -> None:
     repository = running.repository(REPOSITORY)
     image = repository.image()
-    repository.image(fallback_tag(image.digest))
-    with pytest.raises(Malformed, match=r"the tag sha256-[0-9a-f]{64} .* is not an index"):
-        referrers(running.host, image.digest)
+    artifact = repository.artifact([(BUNDLE, b"by the API", {})], subject=image)
+    bad = repository.manifest(content, tag=fallback_tag(image.digest))
+    host = running.host
+    found = run(lambda client: client.referrers(host, REPOSITORY, image.digest, deadline=soon()), plain(host))
+    assert [each.digest for each in found.manifests] == [artifact.digest]
+    assert list(found.unread) == [bad.digest]
+    assert "is not an index" in found.unread[bad.digest] or "is not JSON" in found.unread[bad.digest]
 
 
 def test_fallback_tag_of_a_long_digest_is_cut() -> None:
