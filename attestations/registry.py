@@ -6,6 +6,7 @@ deadlines are `time.monotonic()` instants.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -53,6 +54,8 @@ MAX_REFERRERS = 1000
 MAX_REFERRER_PAGES = 32
 """Protects us from pages that go in circles."""
 
+LOOP_BYTES = 2**20
+"""Protects the event loop: the digest of what is larger is computed in another thread."""
 MAX_LINK_LENGTH = 4096
 """Protects the regular expression that reads a `Link`."""
 
@@ -205,7 +208,10 @@ class RegistryClient:
             place, f"blobs/{_path(digest)}", asked=asked, deadline=deadline, max_bytes=max_bytes, accept="*/*"
         )
         _expect_success(answer, asked)
-        _expect_digest(answer, digest, asked)
+        if len(answer.body) > LOOP_BYTES:
+            await asyncio.to_thread(_expect_digest, answer, digest, asked)
+        else:
+            _expect_digest(answer, digest, asked)
         return answer.body
 
     async def _referrers(self, place: Place, digest: str, deadline: float) -> Referrers:

@@ -22,7 +22,7 @@ from attestations.failures import (
     Unreachable,
 )
 from attestations.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest, NotAManifest
-from attestations.registry import MAX_REFERRERS, Referrers, RegistryClient, fallback_tag
+from attestations.registry import LOOP_BYTES, MAX_REFERRERS, Referrers, RegistryClient, fallback_tag
 from attestations.registry_settings import HostSettings, RegistrySettings
 from tests.support import fault_proxy as faults
 from tests.support import oci_registry
@@ -176,6 +176,19 @@ def test_blob_may_have_its_size_and_not_a_byte_more(running: Running) -> None:
         run(lambda client: client.blob(host, REPOSITORY, digest, max_bytes=4, deadline=soon()), plain(host))
 
 
+def test_large_blob_is_checked_as_a_small_one(running: Running, proxy: FaultProxy) -> None:
+    content = b"x" * (LOOP_BYTES + 1)
+    digest = running.repository(REPOSITORY).blob(content)
+
+    async def act(client: RegistryClient) -> bytes:
+        return await client.blob(proxy.host, REPOSITORY, digest, max_bytes=len(content), deadline=soon())
+
+    assert run(act, plain(proxy.host)) == content
+    proxy.fault = faults.lying
+    with pytest.raises(DigestMismatch):
+        run(act, plain(proxy.host))
+
+
 def test_what_somebody_pushed_is_told_apart_from_what_a_gateway_says(running: Running, proxy: FaultProxy) -> None:
     pushed = running.repository(REPOSITORY).manifest(b'{"layers": 1}', tag="bad")
     with pytest.raises(NotAManifest, match="is not a list") as raised:
@@ -308,6 +321,17 @@ def test_ten_thousand_referrers_are_refused(running: Running, proxy: FaultProxy)
     proxy.only = "/referrers/"
     proxy.fault = faults.answer(page(*(f"sha256:{number:064x}" for number in range(10_000))), Content_Type=OCI_INDEX)
     image = running.repository(REPOSITORY).image()
+    with pytest.raises(TooLarge, match="has 10000 entries, more than 2000"):
+        referrers(proxy.host, image.digest)
+
+
+def test_more_referrers_than_the_limit_are_refused(running: Running, proxy: FaultProxy) -> None:
+    digests = [f"sha256:{number:064x}" for number in range(MAX_REFERRERS + 1)]
+    image = running.repository(REPOSITORY).image()
+    proxy.only = "/referrers/"
+    proxy.fault = faults.answer(page(*digests[:-1]), Content_Type=OCI_INDEX)
+    assert len(referrers(proxy.host, image.digest)) == MAX_REFERRERS
+    proxy.fault = faults.answer(page(*digests), Content_Type=OCI_INDEX)
     with pytest.raises(TooLarge, match=f"more than {MAX_REFERRERS} manifests refer to {image.digest}: remove"):
         referrers(proxy.host, image.digest)
 
