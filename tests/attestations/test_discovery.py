@@ -346,6 +346,15 @@ def test_attestation_cannot_hide_a_platform_of_the_same_digest(running: Running,
         assert [each.layout for each in everything.pieces] == [Layout.BUNDLE]
 
 
+def test_index_that_is_listed_as_a_manifest_too_is_walked(running: Running, repository: Repository) -> None:
+    image = repository.image()
+    inner = repository.index([image.descriptor(platform=AMD64)])
+    for entries in ([0, 1], [1, 0]):
+        both = [inner.descriptor(), {**inner.descriptor(), "mediaType": MANIFEST}]
+        repository.index([both[number] for number in entries], tag="v1")
+        assert set(found(running, ":v1").manifests) == {inner.digest, image.digest}
+
+
 def test_entries_that_are_gone_are_told(running: Running, repository: Repository) -> None:
     """A copy of an index need not have all that it names."""
     image = repository.image()
