@@ -122,6 +122,25 @@ def test_basic_login() -> None:
         assert read(locked.host, login(locked.host, *LOGIN)) == image.digest
 
 
+def test_basic_logins_are_tried_in_turn_and_the_good_one_is_remembered() -> None:
+    with serve(login=LOGIN) as locked, fault_proxy(locked.host) as proxy:
+        locked.repository(REPOSITORY).image("v1")
+        sent = []
+
+        def look(exchange: Exchange) -> None:
+            sent.append(exchange.headers.get("authorization", ""))
+            exchange.send(exchange.true_answer())
+
+        async def act(client: RegistryClient) -> None:
+            for _ in range(2):
+                await client.manifest(proxy.host, REPOSITORY, "v1", deadline=soon())
+
+        proxy.fault = look
+        logins = Keyring([(f"{proxy.host}/team", Credential("old", "old")), (proxy.host, Credential(*LOGIN))])
+        run(act, plain(proxy.host), logins)
+        assert sent == ["", basic("old", "old"), basic(*LOGIN), basic(*LOGIN)]
+
+
 def test_token_over_tls_with_a_private_authority(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     pair = authority.server("registry", hosts=["127.0.0.1"])
