@@ -116,8 +116,9 @@ class _Discovery:
         self._client = client
         self._image = image
         self._deadline = deadline
-        self._seen: set[tuple[str, bool]] = set()
-        """Entries of indexes that were looked at, and whether as an attestation: each is walked once."""
+        self._seen: set[tuple[str, str, bool]] = set()
+        """Entries of indexes that were looked at, with their media type and whether as an attestation: one that is
+        listed as two things is looked at as both, one that is listed twice once."""
         self._referring = 0
         self._manifest_bytes = 0
 
@@ -170,7 +171,7 @@ class _Discovery:
         return _merged(await together(tasks))
 
     def _unseen(self, entries: Iterable[Descriptor]) -> list[Descriptor]:
-        found = {(each.digest, _is_attestation(each)): each for each in entries}
+        found = {(each.digest, essence(each.media_type), _is_attestation(each)): each for each in entries}
         unseen = [entry for key, entry in found.items() if key not in self._seen]
         self._seen |= found.keys()
         if len(self._seen) > MAX_INDEX_ENTRIES:
@@ -203,11 +204,11 @@ class _Discovery:
     async def _referrers(self, digest: str) -> _Harvest:
         where = self._image.registry, self._image.repository
         listed = await self._client.referrers(*where, digest, deadline=self._deadline)
-        self._referring += len(listed)
+        self._referring += len(listed.manifests)
         if self._referring > MAX_REFERRING:
             raise TooLarge(f"more than {MAX_REFERRING} manifests of evidence hang on {self._image.reference}")
-        read = await together(self._referred(each.digest, covers=digest) for each in listed)
-        harvest = _Harvest()
+        read = await together(self._referred(each.digest, covers=digest) for each in listed.manifests)
+        harvest = _Harvest(unread=[Unread(digest, *each) for each in listed.unread.items()])
         for each in read:
             if isinstance(each, Unread):
                 harvest.unread.append(each)

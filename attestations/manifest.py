@@ -13,7 +13,7 @@ from typing import Any
 
 import jiter
 
-from attestations.failures import Malformed
+from attestations.failures import Malformed, TooLarge
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -24,6 +24,9 @@ OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT})
 ACCEPT = ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_INDEX, OCI_ARTIFACT))
+
+MAX_DESCRIPTORS = 2000
+"""Protects the event loop: so many are read in a few milliseconds, and no honest manifest has as many."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _MAX_SIZE = 2**63 - 1
@@ -98,7 +101,7 @@ def parse_manifest(content: bytes, content_type: str, *, digest: str) -> Manifes
     """The manifest or index that `content`, whose digest is `digest`, was sent as.
 
     Raises:
-        Malformed: it is none.
+        Malformed: it is none. TooLarge: it lists more than MAX_DESCRIPTORS things.
     """
     document = _parsed(content, digest)
     _no_twins(document, _MANIFEST_FIELDS, digest)
@@ -170,6 +173,8 @@ def _descriptors(document: Mapping[str, Any], name: str, digest: str) -> tuple[D
         return ()
     if not isinstance(value, list):
         raise Malformed(f"{name} in the manifest {digest} is not a list")
+    if len(value) > MAX_DESCRIPTORS:
+        raise TooLarge(f"{name} in the manifest {digest} has {len(value)} entries, more than {MAX_DESCRIPTORS}")
     return tuple(_descriptor(each, name, digest) for each in value)
 
 

@@ -6,9 +6,11 @@ deadlines are `time.monotonic()` instants.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import quote
@@ -52,11 +54,24 @@ MAX_REFERRERS = 1000
 MAX_REFERRER_PAGES = 32
 """Protects us from pages that go in circles."""
 
+LOOP_BYTES = 2**20
+"""Protects the event loop: the digest of what is larger is computed in another thread."""
+MAX_LINK_LENGTH = 4096
+"""Protects the regular expression that reads a `Link`."""
+
 _NO_REFERRERS_API = frozenset({400, 404, 405, 406})
 """How registries without the referrers API answer; a 404 is what the specification has for them."""
-_NEXT = re.compile(r"<([^<>]*)>\s*;[^,]*\brel=\"?next\"?", re.IGNORECASE)
+_NEXT = re.compile(r"<([^<>]*)>\s*;[^,]*\brel=\"?next(?![\w-])", re.IGNORECASE)
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Referrers:
+    """What refers to a manifest; `unread` has, by the digest of what is under the fallback tag, why it is no list."""
+
+    manifests: tuple[Descriptor, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 class RegistryClient:
@@ -97,33 +112,9 @@ class RegistryClient:
             NotFound: there is no such manifest.
             DigestMismatch: the registry gives another digest than it was asked for.
         """
-
-        async def ask(place: Place, until: float) -> Descriptor:
-            asked = _manifest_name(place, reference)
-            answer = await self._get(
-                place,
-                f"manifests/{_path(reference)}",
-                asked=asked,
-                deadline=until,
-                max_bytes=MAX_MANIFEST_BYTES,
-                accept=ACCEPT,
-                method="HEAD",
-            )
-            _expect_success(answer, asked)
-            digest, media_type = answer.headers.get("Docker-Content-Digest", ""), answer.headers.get("Content-Type", "")
-            length = answer.headers.get("Content-Length", "")
-            if (
-                not is_digest(digest)
-                or essence(media_type) not in INDEX_TYPES | MANIFEST_TYPES
-                or not length.isdecimal()
-            ):
-                manifest = await self._manifest(place, reference, until)
-                return Descriptor(manifest.media_type, manifest.digest, len(manifest.content))
-            if is_digest(reference) and digest != reference:
-                raise DigestMismatch(f"{name_of(answer.url)} gives {digest}, asked for {asked}")
-            return Descriptor(essence(media_type), digest, int(length[:19]))
-
-        return await self._first(registry, repository, ask, deadline)
+        return await self._first(
+            registry, repository, lambda place, until: self._resolve(place, reference, until), deadline
+        )
 
     async def manifest(self, registry: str, repository: str, reference: str, *, deadline: float) -> Manifest:
         """The manifest or index that a tag or a digest stands for.
@@ -143,22 +134,12 @@ class RegistryClient:
         Raises:
             NotFound: there is none. DigestMismatch: what came has another digest.
         """
-
-        async def ask(place: Place, until: float) -> bytes:
-            asked = f"the blob {digest} of {place.registry}/{place.repository}"
-            answer = await self._get(
-                place, f"blobs/{_path(digest)}", asked=asked, deadline=until, max_bytes=max_bytes, accept="*/*"
-            )
-            _expect_success(answer, asked)
-            _expect_digest(answer, digest, asked)
-            return answer.body
-
         _expect_computable(digest)
-        return await self._first(registry, repository, ask, deadline)
+        return await self._first(
+            registry, repository, lambda place, until: self._blob(place, digest, max_bytes, until), deadline
+        )
 
-    async def referrers(
-        self, registry: str, repository: str, digest: str, *, deadline: float
-    ) -> tuple[Descriptor, ...]:
+    async def referrers(self, registry: str, repository: str, digest: str, *, deadline: float) -> Referrers:
         """What refers to a manifest: the answers of the referrers API *and* of the fallback tag, each descriptor once.
 
         Registries answer the API with an empty list or 404 while a client of yesterday wrote the tag, so one of them
@@ -167,20 +148,34 @@ class RegistryClient:
         """
         _expect_computable(digest)
 
-        async def ask(place: Place, until: float) -> tuple[Descriptor, ...]:
-            lists = await together(
-                (self._referrers_api(place, digest, until), self._referrers_tag(place, digest, until))
-            )
-            found = {each.digest: each for descriptors in reversed(lists) for each in descriptors}
-            if not found:
-                raise NotFound(f"nothing refers to {digest} in {place.registry}/{place.repository}")
-            _limit_referrers(len(found), digest)
-            return tuple(found.values())
-
         try:
-            return await self._first(registry, repository, ask, deadline)
+            return await self._first(
+                registry, repository, lambda place, until: self._referrers(place, digest, until), deadline
+            )
         except NotFound:
-            return ()
+            return Referrers()
+
+    async def _resolve(self, place: Place, reference: str, deadline: float) -> Descriptor:
+        asked = _manifest_name(place, reference)
+        answer = await self._get(
+            place,
+            f"manifests/{_path(reference)}",
+            asked=asked,
+            deadline=deadline,
+            max_bytes=MAX_MANIFEST_BYTES,
+            accept=ACCEPT,
+            method="HEAD",
+        )
+        _expect_success(answer, asked)
+        headers = answer.headers
+        digest, media_type = headers.get("Docker-Content-Digest", ""), essence(headers.get("Content-Type", ""))
+        length = headers.get("Content-Length", "")
+        if not is_digest(digest) or media_type not in INDEX_TYPES | MANIFEST_TYPES or not length.isdecimal():
+            manifest = await self._manifest(place, reference, deadline)
+            return Descriptor(manifest.media_type, manifest.digest, len(manifest.content))
+        if is_digest(reference) and digest != reference:
+            raise DigestMismatch(f"{name_of(answer.url)} gives {digest}, asked for {asked}")
+        return Descriptor(media_type, digest, int(length[:19]))
 
     async def _manifest(self, place: Place, reference: str, deadline: float) -> Manifest:
         asked = _manifest_name(place, reference)
@@ -207,43 +202,60 @@ class RegistryClient:
                 raise NotAManifest(f"{asked}: {error}", digest) from error
             raise Malformed(f"{name_of(answer.url)} gives no manifest, asked for {asked}: {error}") from error
 
-    async def _referrers_api(self, place: Place, digest: str, deadline: float) -> tuple[Descriptor, ...]:
+    async def _blob(self, place: Place, digest: str, max_bytes: int, deadline: float) -> bytes:
+        asked = f"the blob {digest} of {place.registry}/{place.repository}"
+        answer = await self._get(
+            place, f"blobs/{_path(digest)}", asked=asked, deadline=deadline, max_bytes=max_bytes, accept="*/*"
+        )
+        _expect_success(answer, asked)
+        if len(answer.body) > LOOP_BYTES:
+            await asyncio.to_thread(_expect_digest, answer, digest, asked)
+        else:
+            _expect_digest(answer, digest, asked)
+        return answer.body
+
+    async def _referrers(self, place: Place, digest: str, deadline: float) -> Referrers:
+        """Raises: NotFound: there are none."""
+        api, tag = await together(
+            (self._referrers_api(place, digest, deadline), self._referrers_tag(place, digest, deadline))
+        )
+        found = {each.digest: each for each in (*tag.manifests, *api.manifests)}
+        if not found and not tag.unread:
+            raise NotFound(f"nothing refers to {digest} in {place.registry}/{place.repository}")
+        _limit_referrers(len(found), digest)
+        return Referrers(tuple(found.values()), tag.unread)
+
+    async def _referrers_api(self, place: Place, digest: str, deadline: float) -> Referrers:
         """All pages of the referrers API ("Listing Referrers"); nothing where the registry has none."""
         asked = f"the referrers of {digest} in {place.registry}/{place.repository}"
         path = f"referrers/{_path(digest)}"
         found: list[Descriptor] = []
-        for _ in range(MAX_REFERRER_PAGES):
+        for number in range(MAX_REFERRER_PAGES):
             answer = await self._get(
                 place, path, asked=asked, deadline=deadline, max_bytes=MAX_MANIFEST_BYTES, accept=OCI_INDEX
             )
-            if answer.status in _NO_REFERRERS_API:
-                return tuple(found)
-            _expect_success(answer, asked)
-            try:
-                page = parse_manifest(
-                    answer.body, answer.headers.get("Content-Type", ""), digest=digest_of(answer.body)
-                )
-            except Malformed as error:
-                raise Malformed(f"{name_of(answer.url)} gives no list, asked for {asked}: {error}") from error
-            if not page.is_index:
-                raise Malformed(f"{name_of(answer.url)} gives a manifest, asked for {asked}")
+            if answer.status in _NO_REFERRERS_API and number == 0:
+                return Referrers()
+            page = _page(answer, asked)
             found += page.manifests
             _limit_referrers(len(found), digest)
-            following = _NEXT.search(answer.headers.get("Link", ""))
-            if following is None:
-                return tuple(found)
-            path = following[1]
+            path = _next_page(answer, asked)
+            if not path:
+                return Referrers(tuple(found))
         raise TooLarge(f"{asked} are on more than {MAX_REFERRER_PAGES} pages")
 
-    async def _referrers_tag(self, place: Place, digest: str, deadline: float) -> tuple[Descriptor, ...]:
+    async def _referrers_tag(self, place: Place, digest: str, deadline: float) -> Referrers:
         """What a client wrote under the fallback tag ("Unavailable Referrers API"); nothing where there is none."""
         try:
             index = await self._manifest(place, fallback_tag(digest), deadline)
         except NotFound:
-            return ()
+            return Referrers()
+        except NotAManifest as error:  # somebody pushed it so: it must not hide what the API has
+            return Referrers(unread={error.digest: str(error)})
         if not index.is_index:
-            raise Malformed(f"the tag {fallback_tag(digest)} of {place.registry}/{place.repository} is not an index")
-        return index.manifests
+            reason = f"the tag {fallback_tag(digest)} of {place.registry}/{place.repository} is not an index"
+            return Referrers(unread={index.digest: reason})
+        return Referrers(index.manifests)
 
     async def _first(
         self, registry: str, repository: str, ask: Callable[[Place, float], Awaitable[T]], deadline: float
@@ -304,8 +316,6 @@ class RegistryClient:
             raise Malformed(f"{name_of(place.url)} leads to no address, asked for {asked}") from error
         if (url.scheme, url.netloc) != (place.url.scheme, place.url.netloc):
             raise Malformed(f"{name_of(place.url)} leads to another host, asked for {asked}")
-        known = self._authenticator
-        headers: Mapping[str, str] = {"Accept": accept}
 
         async def send(authorization: str) -> Answer:
             return await self._transport.ask(
@@ -314,21 +324,30 @@ class RegistryClient:
                 deadline=deadline,
                 max_bytes=max_bytes,
                 method=method,
-                headers=headers,
+                headers={"Accept": accept},
                 authorization=authorization,
             )
 
-        tried = {await known.current(place, deadline=deadline)}
-        answer = await send(*tried)
+        return await self._let_in(place, send, asked=asked, deadline=deadline)
+
+    async def _let_in(
+        self, place: Place, send: Callable[[str], Awaitable[Answer]], *, asked: str, deadline: float
+    ) -> Answer:
+        """What `send` gets with an `Authorization` that the repository takes: the last one, or each of our logins."""
+        known = self._authenticator
+        first = await known.current(place, deadline=deadline)
+        answer = await send(first)
         if answer.status not in (401, 403):
             return answer
         challenge = known.challenge(place, answer) if answer.origin else None
         if challenge is None:
             raise unauthorised(place, asked, Candidates())
-        known.refused(place, *tried)
-        candidates = await known.candidates(place, challenge, deadline=deadline)
-        anonymous = (None,) if challenge.scheme == "bearer" else ()
-        for credential in (*candidates.credentials, *anonymous):
+        known.refused(place, first)
+        tried = {first}
+        candidates = await known.candidates(place, deadline=deadline)
+        # What is public needs a token, too: last, the try to get one without a login.
+        logins = (*candidates.credentials, None) if challenge.scheme == "bearer" else candidates.credentials
+        for credential in logins:
             authorization = await known.authorization(place, challenge, credential, deadline=deadline)
             if not authorization or authorization in tried:
                 continue
@@ -360,6 +379,32 @@ def _path(text: str) -> str:
     if not all(part.strip(".") for part in text.split("/")):
         raise Malformed(f"{text[:300]!r} is no name of a repository, a tag or a digest")
     return quote(text, safe="/:")
+
+
+def _page(answer: Answer, asked: str) -> Manifest:
+    """One page of a list of referrers; it comes by no digest.
+
+    Raises:
+        ServerFailed, Malformed: it is none. One that is missing is a failure: the list would look shorter than it is.
+    """
+    if answer.status != 200:
+        raise ServerFailed(f"{name_of(answer.url)} answers {answer.status}, asked for {asked}")
+    try:
+        page = parse_manifest(answer.body, answer.headers.get("Content-Type", ""), digest=digest_of(answer.body))
+    except Malformed as error:
+        raise Malformed(f"{name_of(answer.url)} gives no list, asked for {asked}: {error}") from error
+    if not page.is_index:
+        raise Malformed(f"{name_of(answer.url)} gives a manifest, asked for {asked}")
+    return page
+
+
+def _next_page(answer: Answer, asked: str) -> str:
+    """Where the `Link` (RFC 8288) says that the list goes on; empty where it ends."""
+    link = answer.headers.get("Link", "")
+    if len(link) > MAX_LINK_LENGTH:
+        raise TooLarge(f"{name_of(answer.url)} gives a Link of more than {MAX_LINK_LENGTH} characters for {asked}")
+    following = _NEXT.search(link)
+    return following[1] if following else ""
 
 
 def _limit_referrers(count: int, digest: str) -> None:

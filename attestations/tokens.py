@@ -93,8 +93,8 @@ class Authenticator:
         known = self._ways.get(place)
         return usable or (known.challenge if known else None)
 
-    async def candidates(self, place: Place, challenge: Challenge, *, deadline: float) -> Candidates:
-        """The logins to try; last, for a token, to have none: what is public needs a token, too."""
+    async def candidates(self, place: Place, *, deadline: float) -> Candidates:
+        """The logins to try, in turn."""
         asked = f"a login for {place.registry}"
         async with self._locked(place, place, asked, deadline):
             kept = self._candidates.get(place)

@@ -240,7 +240,7 @@ class Transport:
                 if strict:
                     raise self._too_large(request)
                 break
-        return bytes(content[:limit])
+        return bytes(memoryview(content)[:limit])
 
     def _refuse(self, host: _Host, response: httpx.Response, request: _Request) -> None:
         """Raises what 429 and 5xx mean."""

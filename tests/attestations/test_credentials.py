@@ -269,8 +269,8 @@ def test_helper_that_fails_is_a_problem_and_the_file_still_counts(docker: Docker
 def test_helper_that_hangs_is_killed_with_its_children(docker: Docker) -> None:
     pid = docker.folder / "pid"
     docker.helper("store", f"sleep 600 & echo $! > {pid}; wait")
-    candidates = found(docker.write({"credsStore": "store"}), "quay.io/a", seconds=1.0)
-    assert candidates.problems == ("docker-credential-store took longer than 1.0 s for quay.io",)
+    candidates = found(docker.write({"credsStore": "store"}), "quay.io/a", seconds=3.0)
+    assert candidates.problems == ("docker-credential-store took longer than 3.0 s for quay.io",)
     child = int(pid.read_text())
     wait_until(lambda: not is_running(child), timeout_seconds=10, what="the helper's child is gone")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -306,6 +307,15 @@ def test_what_cannot_be_read_is_told(running: Running, repository: Repository) -
     }
 
 
+def test_fallback_tag_that_is_no_list_is_told_and_hides_nothing(running: Running, repository: Repository) -> None:
+    image = repository.image("v1")
+    repository.artifact([(SIMPLE_SIGNING, b"{}sig", {})], tag=tag_of(image, ".sig"))
+    bad = repository.manifest(b"not JSON", tag=tag_of(image, ""))
+    everything = found(running, ":v1")
+    assert [each.content for each in everything.pieces] == [b"{}sig"]
+    assert [(each.covers, each.manifest) for each in everything.unread] == [(image.digest, bad.digest)]
+
+
 def test_buildkit_entries_are_about_a_manifest_of_the_index(running: Running, repository: Repository) -> None:
     image = repository.image()
     said = repository.artifact([(STATEMENT, b"{}", {})])
@@ -334,6 +344,39 @@ def test_attestation_cannot_hide_a_platform_of_the_same_digest(running: Running,
         everything = found(running, ":v1")
         assert everything.manifests == {image.digest: "linux/amd64"}
         assert [each.layout for each in everything.pieces] == [Layout.BUNDLE]
+
+
+def test_index_that_is_listed_as_a_manifest_too_is_walked(running: Running, repository: Repository) -> None:
+    image = repository.image()
+    inner = repository.index([image.descriptor(platform=AMD64)])
+    for entries in ([0, 1], [1, 0]):
+        both = [inner.descriptor(), {**inner.descriptor(), "mediaType": MANIFEST}]
+        repository.index([both[number] for number in entries], tag="v1")
+        assert set(found(running, ":v1").manifests) == {inner.digest, image.digest}
+
+
+def test_entries_that_are_gone_are_told(running: Running, repository: Repository) -> None:
+    """A copy of an index need not have all that it names."""
+    image = repository.image()
+    inner = repository.index([image.descriptor(platform=AMD64)])
+    said = repository.artifact([(STATEMENT, b"{}", {})])
+    entries = [image.descriptor(platform=AMD64), inner.descriptor(), attestation(said, image.digest)]
+    index = repository.index(entries, tag="v1")
+    with fault_proxy(running.host) as proxy:
+        proxy.only, proxy.fault = f"/manifests/({inner.digest}|{said.digest})", faults.status(404)
+        everything = found(running, ":v1", host=proxy.host)
+    gone = "it is named, and the registry does not have it"
+    assert everything.unread == (Unread(index.digest, inner.digest, gone), Unread(image.digest, said.digest, gone))
+
+
+def test_digest_too_long_for_a_tag_has_none(running: Running) -> None:
+    body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "layers": []}).encode()
+    digest = f"sha512:{hashlib.sha512(body).hexdigest()}"
+    with fault_proxy(running.host) as proxy:
+        proxy.only, proxy.fault = f"/manifests/{digest}$", faults.answer(body, Content_Type=MANIFEST)
+        assert found(running, f"@{digest}", host=proxy.host).manifests == {digest: ""}
+        asked = [path.rpartition("/")[2] for path in proxy.requests]
+    assert sorted(asked) == [f"sha512-{digest[7:71]}", digest, digest]
 
 
 def test_nested_indexes_are_walked(running: Running, repository: Repository) -> None:

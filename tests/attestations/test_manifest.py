@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attestations.failures import Malformed
+from attestations.failures import Malformed, TooLarge
 from attestations.manifest import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
+    MAX_DESCRIPTORS,
     OCI_ARTIFACT,
     OCI_INDEX,
     OCI_MANIFEST,
@@ -123,6 +124,12 @@ def test_kind_is_the_artifact_type_or_that_of_the_configuration() -> None:
 def test_what_is_no_manifest_is_refused(document: Any, message: str) -> None:
     with pytest.raises(Malformed, match=message):
         parsed(document)
+
+
+def test_lists_are_limited() -> None:
+    assert len(parsed(manifest(layers=[LAYER] * MAX_DESCRIPTORS)).layers) == MAX_DESCRIPTORS
+    with pytest.raises(TooLarge, match=f"layers .* has {MAX_DESCRIPTORS + 1} entries, more than {MAX_DESCRIPTORS}"):
+        parsed(manifest(layers=[LAYER] * (MAX_DESCRIPTORS + 1)))
 
 
 def test_header_and_document_must_agree() -> None:

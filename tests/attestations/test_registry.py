@@ -22,7 +22,7 @@ from attestations.failures import (
     Unreachable,
 )
 from attestations.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest, NotAManifest
-from attestations.registry import MAX_REFERRERS, RegistryClient, fallback_tag
+from attestations.registry import LOOP_BYTES, MAX_REFERRERS, Referrers, RegistryClient, fallback_tag
 from attestations.registry_settings import HostSettings, RegistrySettings
 from tests.support import fault_proxy as faults
 from tests.support import oci_registry
@@ -70,7 +70,7 @@ def manifest(host: str, reference: str, settings: RegistrySettings | None = None
 
 def referrers(host: str, digest: str, settings: RegistrySettings | None = None) -> list[str]:
     found = run(lambda client: client.referrers(host, REPOSITORY, digest, deadline=soon()), settings or plain(host))
-    return [each.digest for each in found]
+    return [each.digest for each in found.manifests]
 
 
 # Tags, manifests, blobs.
@@ -115,7 +115,7 @@ def test_what_is_not_there(registry: Running) -> None:
             await client.blob(*where, nowhere, max_bytes=10, deadline=soon())
         with pytest.raises(NotFound):
             await client.manifest(registry.host, "team/other", "v1", deadline=soon())
-        assert await client.referrers(*where, nowhere, deadline=soon()) == ()
+        assert await client.referrers(*where, nowhere, deadline=soon()) == Referrers()
 
     run(act, plain(registry.host))
 
@@ -174,6 +174,19 @@ def test_blob_may_have_its_size_and_not_a_byte_more(running: Running) -> None:
     )
     with pytest.raises(TooLarge, match="has more than 4 bytes"):
         run(lambda client: client.blob(host, REPOSITORY, digest, max_bytes=4, deadline=soon()), plain(host))
+
+
+def test_large_blob_is_checked_as_a_small_one(running: Running, proxy: FaultProxy) -> None:
+    content = b"x" * (LOOP_BYTES + 1)
+    digest = running.repository(REPOSITORY).blob(content)
+
+    async def act(client: RegistryClient) -> bytes:
+        return await client.blob(proxy.host, REPOSITORY, digest, max_bytes=len(content), deadline=soon())
+
+    assert run(act, plain(proxy.host)) == content
+    proxy.fault = faults.lying
+    with pytest.raises(DigestMismatch):
+        run(act, plain(proxy.host))
 
 
 def test_what_somebody_pushed_is_told_apart_from_what_a_gateway_says(running: Running, proxy: FaultProxy) -> None:
@@ -262,11 +275,38 @@ def test_pages_are_followed(running: Running, proxy: FaultProxy, link: str) -> N
     assert referrers(proxy.host, image.digest) == [ONE, TWO]
 
 
-@pytest.mark.parametrize("link", ["<https://elsewhere.example/next>", "<http://127.0.0.1:1/next>", "<http://[>"])
+@pytest.mark.parametrize("link", ["<https://elsewhere.example/next>", "<http://127.0.0.1:1/next>", "<http://a:b/>"])
 def test_pages_stay_at_the_registry(running: Running, proxy: FaultProxy, link: str) -> None:
     proxy.only = "/referrers/"
     proxy.fault = faults.answer(page(ONE), Content_Type=OCI_INDEX, Link=f'{link}; rel="next"')
     with pytest.raises(Malformed, match=r"127\.0\.0\.1 leads to (another host|no address), asked for the referrers"):
+        referrers(proxy.host, running.repository(REPOSITORY).image().digest)
+
+
+@pytest.mark.parametrize("status", [404, 400, 500])
+def test_page_that_is_missing_is_not_the_end(running: Running, proxy: FaultProxy, status: int) -> None:
+    def pages(exchange: faults.Exchange) -> None:
+        headers = {"Content-Type": OCI_INDEX, "Link": '</next>; rel="next"'}
+        exchange.send(
+            faults.Reply(status, {}, b"") if "next" in exchange.path else faults.Reply(200, headers, page(ONE))
+        )
+
+    proxy.only, proxy.fault = "/referrers/|/next", pages
+    with pytest.raises(ServerFailed, match=str(status)):
+        referrers(proxy.host, running.repository(REPOSITORY).image().digest)
+
+
+@pytest.mark.parametrize(
+    "link", ['</next>; rel="prev"', "</next>; rel=nextish", '</next>, </other>; rel="last"', "next"]
+)
+def test_links_that_lead_elsewhere_end_the_list(running: Running, proxy: FaultProxy, link: str) -> None:
+    proxy.only, proxy.fault = "/referrers/", faults.answer(page(ONE), Content_Type=OCI_INDEX, Link=link)
+    assert referrers(proxy.host, running.repository(REPOSITORY).image().digest) == [ONE]
+
+
+def test_link_that_is_a_bomb(running: Running, proxy: FaultProxy) -> None:
+    proxy.only, proxy.fault = "/referrers/", faults.answer(page(ONE), Content_Type=OCI_INDEX, Link="<>;" * 20_000)
+    with pytest.raises(TooLarge, match="gives a Link of more than 4096 characters"):
         referrers(proxy.host, running.repository(REPOSITORY).image().digest)
 
 
@@ -281,6 +321,17 @@ def test_ten_thousand_referrers_are_refused(running: Running, proxy: FaultProxy)
     proxy.only = "/referrers/"
     proxy.fault = faults.answer(page(*(f"sha256:{number:064x}" for number in range(10_000))), Content_Type=OCI_INDEX)
     image = running.repository(REPOSITORY).image()
+    with pytest.raises(TooLarge, match="has 10000 entries, more than 2000"):
+        referrers(proxy.host, image.digest)
+
+
+def test_more_referrers_than_the_limit_are_refused(running: Running, proxy: FaultProxy) -> None:
+    digests = [f"sha256:{number:064x}" for number in range(MAX_REFERRERS + 1)]
+    image = running.repository(REPOSITORY).image()
+    proxy.only = "/referrers/"
+    proxy.fault = faults.answer(page(*digests[:-1]), Content_Type=OCI_INDEX)
+    assert len(referrers(proxy.host, image.digest)) == MAX_REFERRERS
+    proxy.fault = faults.answer(page(*digests), Content_Type=OCI_INDEX)
     with pytest.raises(TooLarge, match=f"more than {MAX_REFERRERS} manifests refer to {image.digest}: remove"):
         referrers(proxy.host, image.digest)
 
@@ -299,12 +350,17 @@ def test_lists_that_are_none(running: Running, proxy: FaultProxy, body: bytes, c
         referrers(proxy.host, running.repository(REPOSITORY).image().digest)
 
 
-def test_fallback_tag_that_is_no_index(running: Running) -> None:
+@pytest.mark.parametrize("content", [b'{"layers": []}', b"not JSON"])
+def test_fallback_tag_that_is_no_list_hides_nothing(running: Running, content: bytes) -> None:
     repository = running.repository(REPOSITORY)
     image = repository.image()
-    repository.image(fallback_tag(image.digest))
-    with pytest.raises(Malformed, match=r"the tag sha256-[0-9a-f]{64} .* is not an index"):
-        referrers(running.host, image.digest)
+    artifact = repository.artifact([(BUNDLE, b"by the API", {})], subject=image)
+    bad = repository.manifest(content, tag=fallback_tag(image.digest))
+    host = running.host
+    found = run(lambda client: client.referrers(host, REPOSITORY, image.digest, deadline=soon()), plain(host))
+    assert [each.digest for each in found.manifests] == [artifact.digest]
+    assert list(found.unread) == [bad.digest]
+    assert "is not an index" in found.unread[bad.digest] or "is not JSON" in found.unread[bad.digest]
 
 
 def test_fallback_tag_of_a_long_digest_is_cut() -> None:
@@ -379,7 +435,9 @@ def test_without_the_origin_all_mirrors_must_know_that_it_is_not_there(running: 
 # Hosts.
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:99999999", "a" * 64 + ".invalid", "registry.invalid", "127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:99999999", "[:::]:5000", "a" * 64 + ".invalid", "registry.invalid", "127.0.0.1:1"]
+)
 def test_hosts_that_are_none(host: str) -> None:
     with pytest.raises(Unreachable):
         manifest(host, "v1")

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from attestations import tokens
 from attestations.credentials import Anonymous, Candidates, Credential, CredentialSource, Keyring
 from attestations.failures import (
     Malformed,
@@ -121,6 +122,25 @@ def test_basic_login() -> None:
         assert read(locked.host, login(locked.host, *LOGIN)) == image.digest
 
 
+def test_basic_logins_are_tried_in_turn_and_the_good_one_is_remembered() -> None:
+    with serve(login=LOGIN) as locked, fault_proxy(locked.host) as proxy:
+        locked.repository(REPOSITORY).image("v1")
+        sent = []
+
+        def look(exchange: Exchange) -> None:
+            sent.append(exchange.headers.get("authorization", ""))
+            exchange.send(exchange.true_answer())
+
+        async def act(client: RegistryClient) -> None:
+            for _ in range(2):
+                await client.manifest(proxy.host, REPOSITORY, "v1", deadline=soon())
+
+        proxy.fault = look
+        logins = Keyring([(f"{proxy.host}/team", Credential("old", "old")), (proxy.host, Credential(*LOGIN))])
+        run(act, plain(proxy.host), logins)
+        assert sent == ["", basic("old", "old"), basic(*LOGIN), basic(*LOGIN)]
+
+
 def test_token_over_tls_with_a_private_authority(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     pair = authority.server("registry", hosts=["127.0.0.1"])
@@ -166,6 +186,18 @@ def test_requests_side_by_side_share_one_token(gated: tuple[FaultProxy, Gate]) -
 
     run(act, plain(proxy.host), login(proxy.host, *LOGIN))
     assert len(gate.asked) == 1
+
+
+def test_what_is_remembered_is_limited(gated: tuple[FaultProxy, Gate], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MAX_REMEMBERED", 1)
+    proxy, gate = gated
+
+    async def act(client: RegistryClient) -> None:
+        for name in (REPOSITORY, "team/other", REPOSITORY, REPOSITORY):
+            await client.manifest(proxy.host, name, "v1", deadline=soon())
+
+    run(act, plain(proxy.host), login(proxy.host, *LOGIN))
+    assert len(gate.asked) == 3
 
 
 def test_each_repository_has_its_own_token(gated: tuple[FaultProxy, Gate]) -> None:

@@ -23,6 +23,7 @@ from attestations.failures import (
     RateLimited,
     RegistryFailure,
     ServerFailed,
+    TimedOut,
     TlsFailed,
     TooLarge,
     Unreachable,
@@ -183,6 +184,13 @@ def test_certificate_must_be_for_the_host(tmp_path: Path) -> None:
         settings = RegistrySettings((HostSettings(host, ca_file=authority.certificate),))
         with pytest.raises(TlsFailed, match="the certificate of localhost is not trusted"):
             read(host, settings)
+
+
+def test_host_that_says_nothing_in_the_handshake() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(TimedOut, match=r"127\.0\.0\.1 took no connection within \d+\.\d s, asked for the manifest"):
+            read(host, RegistrySettings(connect_seconds=0.2))
 
 
 def test_host_without_tls(running: Running) -> None:
