@@ -7,10 +7,12 @@ import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from attestations import keyless, verification
@@ -34,10 +36,11 @@ from tests.support.signatures import (
     trust,
     verify,
 )
-from tests.support.sigstore_root import IDENTITY, ISSUER, Instance, Object, b64, utf8_string
+from tests.support.sigstore_root import IDENTITY, ISSUER, Instance, Object, b64, der_key, utf8_string
 
 BLOB = b"the image that will run"
 MINUTE = timedelta(minutes=1)
+P256 = b64(der_key(ec.generate_private_key(ec.SECP256R1()).public_key()))
 
 
 def pieces(instance: Instance, maker: Keyless | None = None) -> dict[str, Piece]:
@@ -353,6 +356,33 @@ def test_a_log_has_its_time(instance: Instance) -> None:
     assert message.startswith("the log was not to be relied on at 20")
 
 
+def test_the_ends_of_a_period_belong_to_it(instance: Instance) -> None:
+    def written(time: datetime) -> str:
+        return time.isoformat().replace("+00:00", "Z")
+
+    for name in ("tlogs", "certificateAuthorities"):
+        for period in (
+            {"start": written(instance.now), "end": written(instance.now)},
+            {"start": written(instance.now)},
+        ):
+            root = json.loads(instance.root())
+            holder = root[name][0]["publicKey"] if name == "tlogs" else root[name][0]
+            holder["validFor"] = period
+            piece = bundle_piece(bundled(instance))
+            result = only(verify(piece, trust(identity_of(), root=json.dumps(root).encode())))
+            assert isinstance(result, Verified), result
+
+
+def test_another_authority_of_the_same_name_is_no_obstacle(instance: Instance, tmp_path: Path) -> None:
+    """The issuer whose key the log of certificates signed is the one of the path, and not one of its name."""
+    decoy = Instance(tmp_path)
+    root = json.loads(instance.root())
+    root["certificateAuthorities"].insert(0, json.loads(decoy.root())["certificateAuthorities"][0])
+    assert decoy.intermediate.subject == instance.intermediate.subject
+    result = only(verify(bundle_piece(bundled(instance)), trust(identity_of(), root=json.dumps(root).encode())))
+    assert isinstance(result, Verified), result
+
+
 # the second lock
 
 
@@ -396,6 +426,10 @@ def test_the_library_sees_every_bundle(
     [
         ({"mediaType": "x"}, "the trust root has the media type 'x', which is not known"),
         ({"tlogs": [{}]}, "the field publicKey is missing"),
+        (
+            {"tlogs": [{"publicKey": {"rawBytes": P256, "validFor": {"end": "2030-01-01T00:00:00Z"}}}]},
+            "the field start is missing",
+        ),
         (
             {"tlogs": [{"publicKey": {"rawBytes": "AAAA"}}]},
             "holds what cannot be used: this is not a public key in DER",
