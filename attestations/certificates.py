@@ -19,7 +19,7 @@ from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyB
 from cryptography.x509.verification import VerificationError as ChainError
 
 from attestations.evidence import Reason
-from attestations.public_keys import PublicKey, checked_key, is_signature, spki
+from attestations.public_keys import Message, PublicKey, checked_key, is_signature, spki
 from attestations.refusal import Refusal, malformed
 from attestations.trusted_root import TrustedRoot
 from pratique.errors import InputError
@@ -224,8 +224,9 @@ def _is_promise(
     signed = struct.pack("!BBQH", 0, 0, _milliseconds(time), 1) + sha256(issuing_key).digest()
     signed += len(certificate).to_bytes(3) + certificate
     signed += struct.pack("!H", len(promise.extension_bytes)) + promise.extension_bytes
+    message = Message(signed)
     return any(
-        promise.log_id in log.ids and time in log.period and is_signature(log.key, promise.signature, signed)
+        promise.log_id in log.ids and time in log.period and is_signature(log.key, promise.signature, message)
         for log in root.certificate_logs
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -90,17 +91,30 @@ def key_id(key: PublicKey) -> str:
     return f"sha256:{hashlib.sha256(spki(key)).hexdigest()}"
 
 
-def is_signature(key: PublicKey, signature: bytes, message: bytes) -> bool:
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Bytes that are said to be signed; hashed once for each algorithm, however many keys are tried."""
+
+    content: bytes
+    _digests: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+
+    def digest(self, algorithm: str) -> bytes:
+        """Its digest; `algorithm` is one of `HASHES`."""
+        if algorithm not in self._digests:
+            self._digests[algorithm] = hashlib.new(algorithm, self.content).digest()
+        return self._digests[algorithm]
+
+
+def is_signature(key: PublicKey, signature: bytes, message: Message) -> bool:
     """Whether `signature` is one of `message` by `key`: ECDSA in DER, RSA in PKCS 1 v1.5 or PSS, Ed25519."""
     if isinstance(key, Ed25519PublicKey):
         try:
-            key.verify(signature, message)
+            key.verify(signature, message.content)
         except InvalidSignature:
             return False
         return True
     return any(
-        is_signature_of_digest(key, signature, algorithm, hashlib.new(algorithm, message).digest())
-        for algorithm in _algorithms(key)
+        is_signature_of_digest(key, signature, algorithm, message.digest(algorithm)) for algorithm in _algorithms(key)
     )
 
 

@@ -33,7 +33,7 @@ from attestations.protojson import (
     read_object,
     text,
 )
-from attestations.public_keys import is_signature
+from attestations.public_keys import HASHES, Message, is_signature
 from attestations.refusal import Refusal
 from attestations.trusted_root import Log, TrustedRoot
 
@@ -60,7 +60,7 @@ class Claim:
 
     signature: bytes
     verifier: bytes
-    message: bytes | None
+    message: Message | None
     digests: Mapping[str, bytes]
     payload: bytes | None = None
     envelope: bytes | None = None
@@ -72,8 +72,8 @@ class Claim:
 
     def digest(self, algorithm: str) -> bytes | None:
         """The digest of what was signed; None where it is not known."""
-        if self.message is not None and algorithm in _HASH_NAMES.values():
-            return hashlib.new(algorithm, self.message).digest()
+        if self.message is not None and algorithm in HASHES:
+            return self.message.digest(algorithm)
         return self.digests.get(algorithm)
 
 
@@ -120,7 +120,7 @@ def _check_promise(entry: LogEntry, logs: Collection[Log]) -> datetime | None:
         "logIndex": entry.index,
     }
     try:
-        message = rfc8785.dumps({**signed})
+        message = Message(rfc8785.dumps({**signed}))
     except rfc8785.CanonicalizationError as error:  # a number beyond 2^53, which no log has
         raise _not_in_log("the entry has a number that canonical JSON cannot carry") from error
     if not any(is_signature(log.key, entry.promise, message) for log in logs):
@@ -171,7 +171,7 @@ def _signed_tree(checkpoint: str, logs: Collection[Log]) -> tuple[int, bytes]:
             Reason.TOO_LARGE, f"the checkpoint is longer than {MAX_CHECKPOINT_CHARACTERS} characters, and not read"
         )
     signed, separator, signatures = checkpoint.rpartition("\n\n")
-    note = f"{signed}\n".encode(errors="surrogatepass")
+    note = Message(f"{signed}\n".encode(errors="surrogatepass"))
     lines = signed.split("\n")
     if not separator or len(lines) < 3:
         raise _not_in_log("the checkpoint is not a signed note with origin, size and root")
@@ -182,7 +182,7 @@ def _signed_tree(checkpoint: str, logs: Collection[Log]) -> tuple[int, bytes]:
     return int(lines[1]), base64_octets(lines[2], "root of the checkpoint")
 
 
-def _is_note_signature(line: str, note: bytes, logs: Collection[Log]) -> bool:
+def _is_note_signature(line: str, note: Message, logs: Collection[Log]) -> bool:
     """Whether `line` (an em dash, a name, base64 of a 4 byte hint and the signature) signs `note` by one of `logs`."""
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")

@@ -127,10 +127,12 @@ def _authority(document: Mapping[str, Any]) -> Authority:
 
 
 def _period(document: Mapping[str, Any] | None) -> Period:
+    """The period that a `validFor` says; its start has to be there, its end need not (sigstore_common.proto,
+    TimeRange)."""
     if document is None:
         return Period()
-    start, end = text(document, "start", ""), text(document, "end", "")
-    return Period(read_time(start) if start else _ALWAYS_BEFORE, read_time(end) if end else _ALWAYS_AFTER)
+    end = text(document, "end", "")
+    return Period(read_time(text(document, "start")), read_time(end) if end else _ALWAYS_AFTER)
 
 
 def read_time(value: str) -> datetime:

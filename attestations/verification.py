@@ -13,7 +13,6 @@ Nothing asks a network, and nothing raises for what a piece holds: each refusal 
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,7 +26,7 @@ from attestations.evidence import Layout, Piece, Reason, Refused, SignedBy, Veri
 from attestations.keyless import check_material, check_with_library, library_can_read
 from attestations.legacy import envelope_of, material_of, signature_of
 from attestations.managed_keys import check_use, proven_time, uses_of_keys
-from attestations.public_keys import PublicKey, is_signature, is_signature_of_digest, spki
+from attestations.public_keys import Message, PublicKey, is_signature, is_signature_of_digest, spki
 from attestations.refusal import Refusal, malformed
 from attestations.statements import (
     Statement,
@@ -55,7 +54,7 @@ class _Signature:
     """
 
     value: bytes
-    message: bytes | None
+    message: Message | None
     signed: Envelope | tuple[str, bytes]
     material: Material
     statement: Callable[[], Statement]
@@ -243,8 +242,9 @@ def _signatures(piece: Piece, digests: Collection[str]) -> Sequence[_Signature]:
     if piece.layout is Layout.COSIGN_SIGNATURE:
         value, material = signature_of(piece.annotations), material_of(piece.annotations)
         statement = partial(read_simple_signing, piece.content)
-        signed = ("sha256", hashlib.sha256(piece.content).digest())
-        return [_Signature(value, piece.content, signed, material, statement)]
+        message = Message(piece.content)
+        signed = ("sha256", message.digest("sha256"))
+        return [_Signature(value, message, signed, material, statement)]
     if piece.layout is Layout.COSIGN_ATTESTATION:
         material = material_of(piece.annotations)
         return _of_envelope(envelope_of(piece.content), material, envelope_json=piece.content)
@@ -267,7 +267,11 @@ def _of_envelope(
 ) -> Sequence[_Signature]:
     if len(envelope.signatures) > 1 and material != Material():
         raise malformed("the envelope has several signatures, and one certificate or log entry for all of them")
-    message = pre_authentication_encoding(envelope.payload_type, envelope.payload)
+    if len(envelope.signatures) > 1 and len(envelope.signatures) * len(envelope.payload) > MAX_PIECE_BYTES:
+        raise Refusal(
+            Reason.TOO_LARGE, "the envelope has several signatures of so much that they are not all looked at"
+        )
+    message = Message(pre_authentication_encoding(envelope.payload_type, envelope.payload))
     statement = partial(read_statement, envelope.payload_type, envelope.payload)
     return [
         _Signature(

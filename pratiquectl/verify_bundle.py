@@ -88,8 +88,8 @@ def _who(by: SignedBy) -> str:
 
 
 def _digests(subject: str) -> list[str]:
-    """The digests of the file `subject`, or the one that it is."""
-    if _DIGEST.fullmatch(subject):
+    """The digests of the file `subject`, or the one that it is if there is no file of that name."""
+    if _DIGEST.fullmatch(subject) and not Path(subject).exists():
         return [subject]
     hashes = [hashlib.new(algorithm) for algorithm in _ALGORITHMS]
     with Path(subject).open("rb") as stream:

@@ -19,6 +19,7 @@ from attestations.trust import Signer, TrustConfiguration, TrustedKey
 from tests.support.cosign import OFFLINE, OLD_LAYOUT, PLAIN_HTTP, Cosign, reference
 from tests.support.oci_registry import Pushed, Repository, serve
 from tests.support.signatures import (
+    BLOB,
     BUNDLE,
     Key,
     Keyless,
@@ -41,7 +42,6 @@ from tests.support.sigstore_root import IDENTITY, ISSUER, Instance
 pytestmark = pytest.mark.slow
 
 CUSTOM = "https://cosign.sigstore.dev/attestation/v1"
-BLOB = b"the image that will run"
 ANY = "*/*"
 
 

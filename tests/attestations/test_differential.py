@@ -19,6 +19,7 @@ from attestations.trust import LogUse, TrustConfiguration
 from tests.support.altered_bundles import variants
 from tests.support.cosign import Cosign
 from tests.support.signatures import (
+    BLOB,
     OTHER_IMAGE,
     Key,
     Keyless,
@@ -37,7 +38,6 @@ from tests.support.sigstore_root import IDENTITY, ISSUER, Instance, Object
 
 pytestmark = pytest.mark.slow
 
-BLOB = b"the image that will run"
 LEAST_CASES, LEAST_GOOD = 400, 30
 
 

@@ -7,10 +7,12 @@ import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from attestations import keyless, verification
@@ -20,58 +22,27 @@ from attestations.trust import Signer, TrustConfiguration, TrustedIdentity, Trus
 from attestations.trusted_root import parse_trusted_root
 from pratique.errors import InputError
 from tests.support.signatures import (
+    IDENTITY_LAYOUTS,
     IMAGE,
     OTHER_IMAGE,
     Keyless,
     Proof,
-    attestation_piece,
     bundle_piece,
     dsse_bundle,
     identity_of,
-    message_bundle,
-    signature_piece,
-    statement,
+    pieces_by_identity,
     trust,
     verify,
 )
-from tests.support.sigstore_root import IDENTITY, ISSUER, Instance, Object, b64, utf8_string
+from tests.support.sigstore_root import IDENTITY, ISSUER, Instance, Object, b64, der_key, utf8_string
 
-BLOB = b"the image that will run"
 MINUTE = timedelta(minutes=1)
-
-
-def pieces(instance: Instance, maker: Keyless | None = None) -> dict[str, Piece]:
-    """A piece of every layout and with every proof."""
-    maker = maker or Keyless(instance.certificate())
-    one, two, stamped = (
-        Proof(instance),
-        Proof(instance, rekor=2, stamp=True),
-        Proof(instance, stamp=True, promise=False),
-    )
-    return {
-        "bundle, Rekor 1": bundle_piece(dsse_bundle(maker, proof=one)),
-        "bundle, Rekor 1 and stamp": bundle_piece(dsse_bundle(maker, proof=stamped)),
-        "bundle, Rekor 2": bundle_piece(dsse_bundle(maker, proof=two)),
-        "message, Rekor 1": bundle_piece(message_bundle(maker, BLOB, proof=one)),
-        "message, Rekor 2": bundle_piece(message_bundle(maker, BLOB, proof=two)),
-        ".sig": signature_piece(maker, proof=one),
-        ".sig with stamp": signature_piece(maker, proof=Proof(instance, stamp=True)),
-        ".att": attestation_piece(maker, statement(), proof=one),
-        ".att, intoto 1": attestation_piece(maker, statement(), proof=one, kind="intoto 0.0.1"),
-        ".att, intoto 2": attestation_piece(maker, statement(), proof=one, kind="intoto 0.0.2"),
-        ".att with stamp": attestation_piece(maker, statement(), proof=Proof(instance, stamp=True)),
-    }
-
-
-LAYOUTS = [
-    *("bundle, Rekor 1", "bundle, Rekor 1 and stamp", "bundle, Rekor 2", "message, Rekor 1", "message, Rekor 2"),
-    *(".sig", ".sig with stamp", ".att", ".att, intoto 1", ".att, intoto 2", ".att with stamp"),
-]
+P256 = b64(der_key(ec.generate_private_key(ec.SECP256R1()).public_key()))
 
 
 @pytest.fixture(scope="module")
 def made(instance: Instance) -> dict[str, Piece]:
-    return pieces(instance)
+    return pieces_by_identity(instance, Keyless(instance.certificate()))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +68,7 @@ def bundled(instance: Instance, certificate: Any = None, **proof: Any) -> Object
 # who signed
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", IDENTITY_LAYOUTS)
 def test_an_identity_verifies_every_layout(layout: str, made: dict[str, Piece], instance: Instance) -> None:
     result = only(verify(made[layout], trust(identity_of(), instance=instance)))
     assert isinstance(result, Verified), result
@@ -108,7 +79,7 @@ def test_an_identity_verifies_every_layout(layout: str, made: dict[str, Piece], 
     assert (result.subject, result.predicate_type) == (IMAGE, SIGNATURE_PREDICATE)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", IDENTITY_LAYOUTS)
 @pytest.mark.parametrize(
     ("identity", "issuer"),
     [
@@ -128,13 +99,13 @@ def test_an_identity_is_the_whole_of_one(
     assert message == f"its certificate names {IDENTITY} (issuer {ISSUER}), whom no trusted signer matches"
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", IDENTITY_LAYOUTS)
 def test_another_digest_is_not_signed(layout: str, made: dict[str, Piece], instance: Instance) -> None:
     reason, _ = refusal(verify(made[layout], trust(identity_of(), instance=instance), OTHER_IMAGE))
     assert reason is Reason.WRONG_SUBJECT
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", IDENTITY_LAYOUTS)
 def test_another_trust_root_does_not_vouch(
     layout: str, made: dict[str, Piece], other: Instance, instance: Instance
 ) -> None:
@@ -353,6 +324,33 @@ def test_a_log_has_its_time(instance: Instance) -> None:
     assert message.startswith("the log was not to be relied on at 20")
 
 
+def test_the_ends_of_a_period_belong_to_it(instance: Instance) -> None:
+    def written(time: datetime) -> str:
+        return time.isoformat().replace("+00:00", "Z")
+
+    for name in ("tlogs", "certificateAuthorities"):
+        for period in (
+            {"start": written(instance.now), "end": written(instance.now)},
+            {"start": written(instance.now)},
+        ):
+            root = json.loads(instance.root())
+            holder = root[name][0]["publicKey"] if name == "tlogs" else root[name][0]
+            holder["validFor"] = period
+            piece = bundle_piece(bundled(instance))
+            result = only(verify(piece, trust(identity_of(), root=json.dumps(root).encode())))
+            assert isinstance(result, Verified), result
+
+
+def test_another_authority_of_the_same_name_is_no_obstacle(instance: Instance, tmp_path: Path) -> None:
+    """The issuer whose key the log of certificates signed is the one of the path, and not one of its name."""
+    decoy = Instance(tmp_path)
+    root = json.loads(instance.root())
+    root["certificateAuthorities"].insert(0, json.loads(decoy.root())["certificateAuthorities"][0])
+    assert decoy.intermediate.subject == instance.intermediate.subject
+    result = only(verify(bundle_piece(bundled(instance)), trust(identity_of(), root=json.dumps(root).encode())))
+    assert isinstance(result, Verified), result
+
+
 # the second lock
 
 
@@ -372,7 +370,7 @@ def test_the_library_has_to_agree(instance: Instance, monkeypatch: pytest.Monkey
         assert message in said or "log entry signatures do not match bundle" in said
 
 
-@pytest.mark.parametrize("layout", [each for each in LAYOUTS if each.startswith(("bundle", "message"))])
+@pytest.mark.parametrize("layout", [each for each in IDENTITY_LAYOUTS if each.startswith(("bundle", "message"))])
 def test_the_library_sees_every_bundle(
     layout: str, made: dict[str, Piece], instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -396,6 +394,10 @@ def test_the_library_sees_every_bundle(
     [
         ({"mediaType": "x"}, "the trust root has the media type 'x', which is not known"),
         ({"tlogs": [{}]}, "the field publicKey is missing"),
+        (
+            {"tlogs": [{"publicKey": {"rawBytes": P256, "validFor": {"end": "2030-01-01T00:00:00Z"}}}]},
+            "the field start is missing",
+        ),
         (
             {"tlogs": [{"publicKey": {"rawBytes": "AAAA"}}]},
             "holds what cannot be used: this is not a public key in DER",

@@ -13,18 +13,18 @@ import pytest
 from attestations.evidence import Layout, Piece, Reason, Refused, SignedBy, Verified
 from attestations.trust import LogUse, TrustConfiguration
 from attestations.verification import Verifier
-from tests.attestations.test_keyless import LAYOUTS as KEYLESS_LAYOUTS
-from tests.attestations.test_keyless import pieces as keyless_pieces
-from tests.attestations.test_verification import KEY
-from tests.attestations.test_verification import LAYOUTS as KEY_LAYOUTS
-from tests.attestations.test_verification import pieces as key_pieces
 from tests.support.mutations import altered_base64, altered_bytes, altered_fields, as_json, doubled_keys
 from tests.support.signatures import (
+    IDENTITY_LAYOUTS,
     IMAGE,
+    KEY_LAYOUTS,
+    Key,
     Keyless,
     Proof,
     identity_of,
     keys_of,
+    pieces_by_identity,
+    pieces_by_key,
     simple_signing,
     trust,
 )
@@ -32,13 +32,14 @@ from tests.support.sigstore_root import Instance
 
 pytestmark = pytest.mark.slow
 
+KEY = Key()
 BYTES, INSIDE = 400, 12
 """How many alterations of each piece, and of each of its fields in base64."""
 
 LAYOUTS = [
     *(f"key: {layout}" for layout in KEY_LAYOUTS),
     *(f"logged key: {layout}" for layout in KEY_LAYOUTS if layout != "envelope"),
-    *(f"identity: {layout}" for layout in KEYLESS_LAYOUTS),
+    *(f"identity: {layout}" for layout in IDENTITY_LAYOUTS),
 ]
 
 
@@ -79,13 +80,13 @@ def good(instance: Instance) -> dict[str, Good]:
             yield f"{prefix}: {layout}", Good(piece, verifier, verified)
 
     required = keys_of(KEY.trusted(log=LogUse.REQUIRED))
-    logged = {name: piece for name, piece in key_pieces(KEY, Proof(instance)).items() if name != "envelope"}
+    logged = {name: piece for name, piece in pieces_by_key(KEY, Proof(instance)).items() if name != "envelope"}
     return {
-        **dict(made(key_pieces(KEY), "key", trust(keys_of(KEY), root=instance.root(logs=False, time=False)))),
+        **dict(made(pieces_by_key(KEY), "key", trust(keys_of(KEY), root=instance.root(logs=False, time=False)))),
         **dict(made(logged, "logged key", trust(required, instance=instance))),
         **dict(
             made(
-                keyless_pieces(instance, Keyless(instance.certificate())),
+                pieces_by_identity(instance, Keyless(instance.certificate())),
                 "identity",
                 trust(identity_of(), instance=instance),
             )

@@ -22,8 +22,9 @@ from attestations.statements import MODEL_SIGNATURE
 from attestations.trust import LogUse, Pattern, PatternKind, Signer, TrustedIdentity, exact
 from attestations.verification import Verifier
 from tests.support.signatures import (
+    BLOB,
     IMAGE,
-    NOTHING,
+    KEY_LAYOUTS,
     OTHER_IMAGE,
     Key,
     Proof,
@@ -31,8 +32,8 @@ from tests.support.signatures import (
     bundle_piece,
     dsse_bundle,
     keys_of,
-    message_bundle,
     model_statement,
+    pieces_by_key,
     signature_piece,
     simple_signing,
     statement,
@@ -42,7 +43,6 @@ from tests.support.signatures import (
 from tests.support.sigstore_root import Instance, Object
 
 KEY = Key(name="release")
-BLOB = b"the image that will run"
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 RSA = rsa.generate_private_key(65537, 2048)
 
@@ -58,24 +58,6 @@ KINDS = {
 }
 
 
-def pieces(key: Key, proof: Proof = NOTHING) -> dict[str, Piece]:
-    """A piece of every layout, signed with `key`."""
-    bundle = dsse_bundle(key)
-    return {
-        "bundle": bundle_piece(dsse_bundle(key, proof=proof)),
-        "message": bundle_piece(message_bundle(key, BLOB, proof=proof)),
-        "message that names no digest": bundle_piece(message_bundle(key, BLOB, proof=proof, named=False)),
-        ".sig": signature_piece(key, proof=proof),
-        ".att": attestation_piece(key, proof=proof),
-        "envelope": replace(
-            bundle_piece(bundle), layout=Layout.DSSE, content=json.dumps(bundle["dsseEnvelope"]).encode()
-        ),
-    }
-
-
-LAYOUTS = list(pieces(KEY))
-
-
 def only(results: tuple[Verified | Refused, ...]) -> Verified | Refused:
     (result,) = results
     return result
@@ -87,9 +69,9 @@ def refusal(results: tuple[Verified | Refused, ...]) -> tuple[Reason, str]:
     return result.reason, result.message
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", KEY_LAYOUTS)
 def test_a_key_verifies_every_layout(layout: str) -> None:
-    piece = pieces(KEY)[layout]
+    piece = pieces_by_key(KEY)[layout]
     result = only(verify(piece, trust(keys_of(KEY)), OTHER_IMAGE, IMAGE))
     plain: Any = {} if layout != ".sig" else json.loads(simple_signing())
     kind = SIGNATURE_PREDICATE if layout != ".att" else "https://cyclonedx.org/bom"
@@ -97,11 +79,11 @@ def test_a_key_verifies_every_layout(layout: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", KEY_LAYOUTS)
 def test_every_kind_of_key_signs_every_layout(kind: str, layout: str) -> None:
     key = KINDS[kind]
     digests = [IMAGE, *(f"{name}:{hashlib.new(name, BLOB).hexdigest()}" for name in ("sha384", "sha512"))]
-    result = only(verify(pieces(key)[layout], trust(keys_of(key)), *digests))
+    result = only(verify(pieces_by_key(key)[layout], trust(keys_of(key)), *digests))
     if kind == "Ed25519" and layout.startswith("message"):
         assert isinstance(result, Refused)
         assert result.reason is Reason.BAD_SIGNATURE
@@ -110,16 +92,16 @@ def test_every_kind_of_key_signs_every_layout(kind: str, layout: str) -> None:
         assert isinstance(result, Verified)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", KEY_LAYOUTS)
 def test_another_key_is_unknown(layout: str) -> None:
-    reason, message = refusal(verify(pieces(KEY)[layout], trust(keys_of(Key(), Key()))))
+    reason, message = refusal(verify(pieces_by_key(KEY)[layout], trust(keys_of(Key(), Key()))))
     assert reason is Reason.UNKNOWN_KEY
     assert message == "the signature is by none of the 2 keys that are trusted, or was altered"
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", KEY_LAYOUTS)
 def test_a_signature_on_another_digest_is_not_one_on_this(layout: str) -> None:
-    reason, message = refusal(verify(pieces(KEY)[layout], trust(keys_of(KEY)), OTHER_IMAGE))
+    reason, message = refusal(verify(pieces_by_key(KEY)[layout], trust(keys_of(KEY)), OTHER_IMAGE))
     if layout == "message that names no digest":  # who signed what cannot be told
         assert reason is Reason.BAD_SIGNATURE
     else:
@@ -184,7 +166,7 @@ def test_without_proof_of_its_time_a_signature_is_of_now(start: int | None, end:
 @pytest.mark.parametrize("layout", [".sig", ".att", "bundle", "message"])
 def test_a_signature_of_the_time_of_a_key_outlives_it(layout: str, stamp: bool, instance: Instance) -> None:
     proof = Proof(instance, rekor=0 if stamp else 1, stamp=stamp)
-    piece = pieces(KEY, proof)[layout]
+    piece = pieces_by_key(KEY, proof)[layout]
     hour = timedelta(hours=1)
     configuration = trust(keys_of(KEY.trusted(end=instance.now + hour)), instance=instance)
     result = only(verify(piece, configuration, now=instance.now + 2 * hour))
@@ -201,11 +183,11 @@ def test_a_signature_of_the_time_of_a_key_outlives_it(layout: str, stamp: bool, 
 @pytest.mark.parametrize("layout", [".sig", ".att", "bundle", "message"])
 def test_a_key_may_demand_a_log(layout: str, instance: Instance) -> None:
     required = keys_of(KEY.trusted(log=LogUse.REQUIRED))
-    logged = pieces(KEY, Proof(instance))[layout]
+    logged = pieces_by_key(KEY, Proof(instance))[layout]
     assert isinstance(only(verify(logged, trust(required, instance=instance))), Verified)
     for piece, configuration in [
-        (pieces(KEY)[layout], trust(required, instance=instance)),
-        (pieces(KEY, Proof(instance, rekor=0, stamp=True))[layout], trust(required, instance=instance)),
+        (pieces_by_key(KEY)[layout], trust(required, instance=instance)),
+        (pieces_by_key(KEY, Proof(instance, rekor=0, stamp=True))[layout], trust(required, instance=instance)),
         (logged, trust(required)),  # in a log that nobody trusts
     ]:
         reason, message = refusal(verify(piece, configuration))
@@ -450,6 +432,16 @@ def test_several_signatures_have_no_proof_in_common(instance: Instance) -> None:
     reason, message = refusal(verify(doubled, trust(keys_of(KEY), instance=instance)))
     assert reason is Reason.MALFORMED
     assert message == "the envelope has several signatures, and one certificate or log entry for all of them"
+
+
+def test_several_signatures_are_not_of_very_much() -> None:
+    envelope = dsse_bundle(KEY, statement(predicate={"a": "b" * (MAX_PIECE_BYTES // 12)}))["dsseEnvelope"]
+    for count, counts in ((2, True), (16, False)):
+        content = json.dumps({**envelope, "signatures": envelope["signatures"] * count}).encode()
+        piece = Piece(Layout.DSSE, IMAGE, "", "", content, "m", "l")
+        result = only(verify(piece, trust(keys_of(KEY))))
+        assert isinstance(result, Verified) == counts
+        assert counts or (isinstance(result, Refused) and result.reason is Reason.TOO_LARGE)
 
 
 def test_simple_signing_is_about_container_images() -> None:

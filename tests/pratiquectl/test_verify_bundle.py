@@ -94,6 +94,13 @@ def test_with_a_trust_root_a_key_signs_into_its_log(place: Place, capsys: pytest
     )
 
 
+def test_a_file_comes_before_a_digest(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(place, "key.json", by_key(place), DIGEST) == 0
+    (tmp_path / DIGEST).write_bytes(b"other")
+    assert run(place, "key.json", by_key(place), DIGEST) == 1
+
+
 def test_what_is_not_verified_says_why(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = "0" * 64
     for bundle, who, subject, reason in [

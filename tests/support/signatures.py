@@ -35,7 +35,8 @@ from tests.support.sigstore_root import IDENTITY, ISSUER, Certificate, Instance,
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 STATEMENT = "application/vnd.in-toto+json"
-IMAGE = "sha256:" + hashlib.sha256(b"the image that will run").hexdigest()
+BLOB = b"the image that will run"
+IMAGE = "sha256:" + hashlib.sha256(BLOB).hexdigest()
 OTHER_IMAGE = "sha256:" + hashlib.sha256(b"the image of a minute ago").hexdigest()
 
 PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey | rsa.RSAPrivateKey
@@ -358,6 +359,49 @@ def _annotations(maker: Maker, proof: Proof, body: Object, stamped: bytes) -> di
 
 def _hex(encoded: str) -> str:
     return base64.b64decode(encoded).hex()
+
+
+KEY_LAYOUTS = ("bundle", "message", "message that names no digest", ".sig", ".att", "envelope")
+
+
+def pieces_by_key(key: Key, proof: Proof = NOTHING) -> dict[str, Piece]:
+    """About `IMAGE`, a piece of every one of `KEY_LAYOUTS`, signed with `key`; the envelope comes without proof."""
+    envelope = json.dumps(dsse_bundle(key)["dsseEnvelope"]).encode()
+    made = (
+        bundle_piece(dsse_bundle(key, proof=proof)),
+        bundle_piece(message_bundle(key, BLOB, proof=proof)),
+        bundle_piece(message_bundle(key, BLOB, proof=proof, named=False)),
+        signature_piece(key, proof=proof),
+        attestation_piece(key, proof=proof),
+        Piece(Layout.DSSE, IMAGE, "", "application/vnd.dsse.envelope.v1+json", envelope, "sha256:m", "sha256:l"),
+    )
+    return dict(zip(KEY_LAYOUTS, made, strict=True))
+
+
+IDENTITY_LAYOUTS = (
+    *("bundle, Rekor 1", "bundle, Rekor 1 and stamp", "bundle, Rekor 2", "message, Rekor 1", "message, Rekor 2"),
+    *(".sig", ".sig with stamp", ".att", ".att, intoto 1", ".att, intoto 2", ".att with stamp"),
+)
+
+
+def pieces_by_identity(instance: Instance, maker: Keyless) -> dict[str, Piece]:
+    """About `IMAGE`, a piece of every one of `IDENTITY_LAYOUTS`, by `maker`, with proofs of `instance`."""
+    one, two = Proof(instance), Proof(instance, rekor=2, stamp=True)
+    both, unpromised = Proof(instance, stamp=True), Proof(instance, stamp=True, promise=False)
+    made = (
+        bundle_piece(dsse_bundle(maker, proof=one)),
+        bundle_piece(dsse_bundle(maker, proof=unpromised)),
+        bundle_piece(dsse_bundle(maker, proof=two)),
+        bundle_piece(message_bundle(maker, BLOB, proof=one)),
+        bundle_piece(message_bundle(maker, BLOB, proof=two)),
+        signature_piece(maker, proof=one),
+        signature_piece(maker, proof=both),
+        attestation_piece(maker, statement(), proof=one),
+        attestation_piece(maker, statement(), proof=one, kind="intoto 0.0.1"),
+        attestation_piece(maker, statement(), proof=one, kind="intoto 0.0.2"),
+        attestation_piece(maker, statement(), proof=both),
+    )
+    return dict(zip(IDENTITY_LAYOUTS, made, strict=True))
 
 
 # trust
