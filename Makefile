@@ -74,6 +74,7 @@ bench: setup ## measure against raw OPA and a no-op; results in bench/results/, 
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.conftest --write
 	@$(BIN)/python -m bench.evidence --write
+	@$(BIN)/python -m bench.documents --write
 
 lock: $(VENV)/.ready ## make the locks anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 MAX_COMPONENTS = 100_000
@@ -68,4 +69,4 @@ class Bom:
     def having(self, field: str) -> int:
         """How many of the components have something in `field`."""
         at = Component._fields.index(field)
-        return sum(1 for component in self.components if component[at])
+        return sum(map(bool, map(itemgetter(at), self.components)))

@@ -139,19 +139,29 @@ def _components(
 def _component(component: Mapping[str, Any], related: frozenset[str], nested: bool) -> Component:
     get = component.get
     licences, stated = _licences(get("licenses"))
-    return Component(
-        name=get("name", ""),
-        version=get("version", ""),
-        purl=get("purl", ""),
-        supplier=bool(
-            get("supplier", _NOTHING).get("name") or get("manufacturer", _NOTHING).get("name") or get("publisher")
-        ),
-        identifier=bool(get("purl") or get("cpe") or get("swid") or get("omniborId") or get("swhid")),
-        hash="hashes" in component and any(each.get("alg") and each.get("content") for each in component["hashes"]),
-        related=nested or get("bom-ref") in related,
-        licences=licences,
-        licence_stated=stated,
+    purl = get("purl", "")
+    has_supplier = (
+        get("supplier", _NOTHING).get("name") or get("manufacturer", _NOTHING).get("name") or get("publisher")
     )
+    has_identifier = purl or get("cpe") or get("swid") or get("omniborId") or get("swhid")
+    return Component(
+        get("name", ""),
+        get("version", ""),
+        purl,
+        bool(has_supplier),
+        bool(has_identifier),
+        _has_hash(get("hashes", ())),
+        nested or get("bom-ref") in related,
+        licences,
+        stated,
+    )
+
+
+def _has_hash(hashes: Iterable[Mapping[str, str]]) -> bool:
+    for each in hashes:  # noqa: SIM110 - a generator takes three times as long, for each of thousands
+        if each.get("alg") and each.get("content"):
+            return True
+    return False
 
 
 def _licences(choices: Sequence[Mapping[str, Any]] | None) -> tuple[tuple[str, ...], bool]:
@@ -162,18 +172,23 @@ def _licences(choices: Sequence[Mapping[str, Any]] | None) -> tuple[tuple[str, .
     """
     if not choices:
         return (), False
-    if len(choices) == 1 and (text := choices[0].get("license", _NOTHING).get("id", "")) and text != "NOASSERTION":
-        return (text,), True
-    found: list[tuple[str, bool]] = []
-    for choice in choices:
-        licence = choice.get("license", _NOTHING)
-        text = choice.get("expression") or licence.get("id") or licence.get("name") or ""
-        if text.strip():
-            acknowledged = choice.get("acknowledgement") or licence.get("acknowledgement")
-            found.append((text.strip(), acknowledged == "concluded"))
-    concluded = [text for text, is_concluded in found if is_concluded]
-    texts = concluded or [text for text, _ in found]
-    return tuple(dict.fromkeys(text for text in texts if text != "NOASSERTION")), bool(found)
+    if len(choices) == 1:  # as nearly all of them
+        text = _text(choices[0])
+        return (text,) if text not in ("", "NOASSERTION") else (), bool(text)
+    stated = [_text(choice) for choice in choices]
+    concluded = [_text(choice) for choice in choices if _is_concluded(choice)]
+    known = [text for text in concluded or stated if text not in ("", "NOASSERTION")]
+    return tuple(dict.fromkeys(known)), any(stated)
+
+
+def _text(choice: Mapping[str, Any]) -> str:
+    licence: Mapping[str, str] = choice.get("license", _NOTHING)
+    text: str = licence.get("id") or choice.get("expression") or licence.get("name") or ""
+    return text.strip()
+
+
+def _is_concluded(choice: Mapping[str, Any]) -> bool:
+    return "concluded" in (choice.get("acknowledgement"), choice.get("license", _NOTHING).get("acknowledgement"))
 
 
 def _related(document: Mapping[str, Any]) -> frozenset[str]:
@@ -183,8 +198,10 @@ def _related(document: Mapping[str, Any]) -> frozenset[str]:
     for dependency in document.get("dependencies", ()):
         if ref := dependency.get("ref"):
             related.add(ref)
-        related.update(dependency.get("dependsOn", ()))
-        related.update(dependency.get("provides", ()))
+        if depends_on := dependency.get("dependsOn"):
+            related.update(depends_on)
+        if provides := dependency.get("provides"):
+            related.update(provides)
     return frozenset(related)
 
 

@@ -15,8 +15,11 @@ MAX_TOKENS = 100
 MAX_CHARACTERS = 2000
 """The same of a text: licence texts of pages stand where names should."""
 
-MAX_CHOICES = 32
+MAX_CHOICES = 16
 """Protects from expressions whose choices multiply: `(A OR B) AND (C OR D) AND ...`."""
+
+_MAX_COMPARED = 4 * MAX_CHOICES
+"""Before those are taken away that ask for more than another: that takes the square of it."""
 
 _TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9.:+-]+)", re.ASCII)
 _NAME = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?[A-Za-z0-9.-]+\+?\Z", re.ASCII)
@@ -125,6 +128,8 @@ class _Reader:
 
 def _fewest(choices: _Choices) -> _Choices:
     """The choices without those that ask for more than another one does."""
+    if len(choices) > _MAX_COMPARED:
+        raise _NoExpression
     kept = frozenset(choice for choice in choices if not any(other < choice for other in choices))
     if len(kept) > MAX_CHOICES:
         raise _NoExpression

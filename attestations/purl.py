@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 _PREFIX = "pkg:"
 _TYPE = re.compile(r"[a-z][a-z0-9.+-]*\Z", re.ASCII)
-_PLAIN = re.compile(r"(pkg:[a-z][a-z0-9+-]*/[a-z0-9][a-z0-9/+-]*)@([^@/?#%]+)(?:\?([^#?]*))?\Z", re.ASCII)
+_PLAIN = re.compile(r"(pkg:[a-z][a-z0-9]*/[a-z0-9]+(?:[+/-][a-z0-9]+)*)@([^@/?#%]+)(?:\?([^#?]*))?\Z", re.ASCII)
 """What is in its normal form already, as most purls are."""
 _SEPARATORS = re.compile(r"[-_.]+")
 _LOWER_CASE = frozenset({"bitbucket", "composer", "deb", "github", "gitlab", "golang", "hex", "oci", "pypi", "rpm"})
@@ -36,8 +36,8 @@ class Purl(NamedTuple):
 
 def read_purl(text: str) -> Purl | None:
     """The purl that `text` is; None where it is none."""
-    if (plain := _PLAIN.match(text)) and not plain[1].endswith(("/", "-")) and "//" not in plain[1]:
-        return Purl(plain[1], plain[2], plain[3] or "")
+    if plain := _PLAIN.match(text):
+        return Purl(*plain.groups(""))
     if not text.startswith(_PREFIX):
         return None
     rest, _, _ = text[len(_PREFIX) :].partition("#")

@@ -15,7 +15,7 @@ import jsonschema_rs
 from pratique.errors import InputError
 from pratique.pointer import pointer
 
-MAX_DOCUMENT_BYTES = 48 * 2**20
+MAX_DOCUMENT_BYTES = 32 * 2**20
 """Protects memory, where a document takes ten times its size: an SBOM of 5,000 components has from 2 to 8 MB."""
 
 MAX_TEXT = 200

@@ -192,13 +192,11 @@ def _licences(components: Iterable[Component]) -> tuple[list[dict[str, Any]], di
             unlicensed.append(component)
         for text in component.licences:
             found.setdefault(text, []).append(component)
-    elements = [
-        _licence(text, having) for text, having in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
-    ]
+    common = sorted(found, key=lambda text: (-len(found[text]), text))
     return (
-        elements[:MAX_LICENCES],
+        [_licence(text, found[text]) for text in common[:MAX_LICENCES]],
         {"components": len(unlicensed), "examples": _examples(unlicensed)},
-        len(elements) > MAX_LICENCES,
+        len(common) > MAX_LICENCES,
     )
 
 

@@ -175,21 +175,28 @@ def _identity(component: Any) -> tuple[tuple[Purl, ...], frozenset[str]]:
 
 
 class Statements:
-    """Statements by the vulnerability that they are about."""
+    """Statements by what they are about: a vulnerability in an image (by its digest) or in a package of one version."""
 
     def __init__(self, statements: Iterable[Statement]) -> None:
-        self._by_name: dict[str, list[Statement]] = {}
+        self._by_name: dict[tuple[str, ...], list[Statement]] = {}
         for statement in statements:
+            about = {key for product in statement.products for key in _keys(product)}
             for name in statement.names:
-                self._by_name.setdefault(name, []).append(statement)
+                for key in about:
+                    self._by_name.setdefault((name, *key), []).append(statement)
 
     def taking_away(self, found: Vulnerability, digests: frozenset[str]) -> Statement | None:
         """The statement that takes `found` away, found in the image that has `digests`; None where it stays."""
+        package = read_purl(found.purl)
+        about: list[tuple[str, ...]] = [(digest,) for digest in digests]
+        if package is not None:
+            about.append((package.package, package.version))
         applicable = [
             statement
             for name in {found.id.lower(), *(alias.lower() for alias in found.aliases)}
-            for statement in self._by_name.get(name, ())
-            if any(_covers(product, found, digests) for product in statement.products)
+            for key in about
+            for statement in self._by_name.get((name, *key), ())
+            if any(_covers(product, package, digests) for product in statement.products)
         ]
         if not applicable:
             return None
@@ -197,8 +204,12 @@ class Statements:
         return last if last.status in _TAKES_AWAY else None
 
 
-def _covers(product: Product, found: Vulnerability, digests: frozenset[str]) -> bool:
-    package = read_purl(found.purl)
+def _keys(product: Product) -> Iterable[tuple[str, ...]]:
+    yield from ((digest,) for digest in product.digests)
+    yield from ((purl.package, purl.version) for purl in product.purls)
+
+
+def _covers(product: Product, package: Purl | None, digests: frozenset[str]) -> bool:
     if product.digests & digests:
         if product.subcomponents is None:
             return True

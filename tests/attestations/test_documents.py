@@ -5,33 +5,43 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jsonschema_rs
 import orjson
 import pytest
 
 from attestations.documents import Digest, Kind, digested, document_kind, image_facts
 from attestations.evidence import Layout, Piece, Reason, Refused, Verified
-from attestations.provenance import SLSA_V1, TrustedBuilder
+from attestations.provenance import SLSA_V02, SLSA_V1, SVR, VSA_V02, VSA_V1, TrustedBuilder
+from pratiquectl.cases import load_one
+from tests.support.cluster import REPOSITORY
 from tests.support.documents import (
     COVERS,
     INDEX,
+    component,
     cosign_vuln,
     cyclonedx,
     grype,
+    grype_match,
+    in_toto_vulns,
     openvex,
     piece,
     sarif,
+    slsa_v02,
     slsa_v1,
     spdx,
     spdx3,
+    svr,
     trivy,
     trivy_found,
     verified,
     vex_statement,
+    vsa,
 )
 
 PLATFORMS = {COVERS: "linux/amd64"}
 CYCLONEDX = "https://cyclonedx.org/bom"
 VULN = "https://cosign.sigstore.dev/attestation/vuln/v1"
+VULNS = "https://in-toto.io/attestation/vulns/v0.2"
 VEX = "https://openvex.dev/ns/v0.2.0"
 
 
@@ -191,6 +201,33 @@ def test_what_verification_refused_is_told_where_it_could_belong() -> None:
         "provenance": ["refused bundle"],
     }
     assert found["sbom"]["documents"] == []
+
+
+SCHEMA = load_one(REPOSITORY / "policies" / "schemas" / "input.json")
+STATEMENTS = {SLSA_V1: slsa_v1(), SLSA_V02: slsa_v02(), SVR: svr("A"), VSA_V1: vsa(), VSA_V02: vsa()}
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_facts_are_what_the_schema_of_the_input_says(signed: bool) -> None:
+    model = component("llama", type="machine-learning-model", modelCard={"considerations": {"useCases": ["chat"]}})
+    sboms: list[Any] = [cyclonedx(component("torch"), model), spdx(), spdx3()]
+    reports: list[Any] = [trivy(trivy_found()), grype(grype_match()), sarif({"ruleId": "CVE-2026-1000"})]
+    evidence: list[Verified | Piece] = [verified(type_, predicate) for type_, predicate in STATEMENTS.items()]
+    evidence += [verified(VULN, cosign_vuln(report)) for report in reports]
+    evidence.append(verified(VULNS, in_toto_vulns({"id": "CVE-2026-1000", "severity": []})))
+    evidence.append(verified(CYCLONEDX, {"bomFormat": "CycloneDX"}))
+    if signed:
+        evidence += [verified(CYCLONEDX, sbom) for sbom in sboms]
+        evidence.append(verified(VEX, openvex(vex_statement())))
+    else:
+        evidence += [piece(orjson.dumps(document)) for document in (*sboms, *reports)]
+    found = facts(*evidence)
+    assert len(found["provenance"]["statements"]) == len(STATEMENTS)
+    assert (len(found["sbom"]["documents"]), len(found["vulnerabilities"]["scans"])) == (3, 4 if signed else 7)
+    for source, value in found.items():
+        schema = {"$ref": f"#/definitions/{source}", "definitions": SCHEMA["definitions"]}
+        validator = jsonschema_rs.Draft7Validator(schema)
+        assert [error.message for error in validator.iter_errors({"status": "known", "value": value})] == []
 
 
 def test_nothing_hangs_on_the_image() -> None:

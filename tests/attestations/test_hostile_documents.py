@@ -208,3 +208,20 @@ def test_an_unsigned_statement_is_about_what_it_hangs_on() -> None:
         Reason.WRONG_SUBJECT,
         f"the statement is not about {COVERS}, which it hangs on",
     )
+
+
+def test_expressions_and_statements_that_multiply_are_read_in_their_limits() -> None:
+    alternatives = [f"({' OR '.join(f'L{first}x{second}' for second in range(12))})" for first in range(8)]
+    expressions = [{"expression": " AND ".join([*alternatives[:4], f"X{index}"])} for index in range(600)]
+    fact = sbom_fact(documents.cyclonedx(*(component(f"c{i}", licenses=[each]) for i, each in enumerate(expressions))))
+    assert not any(licence["read"] for licence in fact["licences"])
+    statements = [documents.vex_statement(products=[{"@id": f"pkg:pypi/p{n}@1"}]) for n in range(2000)]
+    found = [documents.trivy_found(PkgIdentifier={"PURL": f"pkg:pypi/p{n}@1"}) for n in range(4000)]
+    evidence = [
+        digested(verified(COSIGN_VULN, documents.cosign_vuln(documents.trivy(*found)))),
+        digested(verified("https://openvex.dev/ns", documents.openvex(*statements))),
+    ]
+    digests = [each for each in evidence if isinstance(each, Digest)]
+    value = image_facts(digests, [], digest=INDEX, platforms={})["vulnerabilities"]
+    assert value is not None
+    assert value["scans"][0]["counts"]["high"] == 2000

@@ -53,3 +53,8 @@ def test_the_quick_way_reads_as_the_long_one(text: str) -> None:
     """A qualifier that says nothing keeps a purl from the quick way, and changes nothing else."""
     quick, long = read_purl(f"pkg:pypi/{text}@1"), read_purl(f"pkg:PYPI/{text}@1")
     assert quick == long
+
+
+@pytest.mark.parametrize("name", ["a--b", "a-", "-a", "a//b", "/a", "a/", "a+", "c++", "a_b", "a.b", "a-.b"])
+def test_names_that_are_not_in_their_normal_form(name: str) -> None:
+    assert read_purl(f"pkg:pypi/{name}@1") == read_purl(f"pkg:PYPI/{name}@1")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
-from typing import Any
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -16,10 +17,11 @@ from evaluators.select import choose_engine, start_evaluator
 from pratique.decision import Decision, Door, Result
 from pratique.engine import Engine, Request
 from pratique.errors import InputError
-from pratique.facts import FactSource
+from pratique.facts import Fact, FactSource
 from pratique.kinds import subject_of
 from pratique.policy import PolicySet
-from tests.policies.cases import REPOSITORY, Case
+from pratique.subject import Subject, Workload
+from tests.policies.cases import REPOSITORY, Case, load_cases
 from tests.policies.conftest import ENGINES, SECONDS, facts_of
 from tests.support.policies import binding, configuration
 
@@ -157,7 +159,28 @@ _OF_PLATFORM = (
 
 
 def _facts(obj: dict[str, Any]) -> dict[str, FactSource]:
-    return dict(facts_of(Case("any", "allow", "generated", obj)))
+    evidence = {name: _Evidence(name) for name in ("provenance", "sbom", "vulnerabilities")}
+    return {**facts_of(Case("any", "allow", "generated", obj)), **evidence}
+
+
+class _Evidence:
+    """A source that knows of each image what the cases know of theirs: which of it, its reference decides."""
+
+    known: ClassVar[Mapping[str, Sequence[Fact]]] = {
+        name: [fact for case in load_cases().values() for fact in case.facts.get(name, {}).values()]
+        for name in ("provenance", "sbom", "vulnerabilities")
+    }
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def keys(self, subject: Subject) -> Sequence[str]:
+        images = subject.content.images if isinstance(subject, Workload) else ()
+        return sorted({image.reference for image in images})
+
+    async def gather(self, keys: Sequence[str], *, deadline: float) -> Mapping[str, Fact]:
+        facts = self.known[self.name]
+        return {key: facts[zlib.crc32(key.encode(errors="replace")) % len(facts)] for key in keys}
 
 
 class _Both:
