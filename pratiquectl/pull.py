@@ -1,4 +1,4 @@
-"""`pratique pull`: policies from an OCI registry, as conftest stores them."""
+"""`pratique pull`: policies from a registry, by git, by HTTP or from this machine, as conftest stores them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def add_parser(subparsers: Subparsers) -> None:
         "pull",
         FLAGS,
         usage="pratique pull REPOSITORY [REPOSITORY ...] [flags]",
-        help="pull conftest policies from an OCI registry",
-        description="Write the policies and data of an artifact into a folder. A file that is there with other content "
-        "is never overwritten, and a layer whose digest is wrong is refused.",
+        help="pull conftest policies from a registry, git or HTTP",
+        description="Write policies and data into a folder: those of an artifact (oci://...), of a repository "
+        "(git::...), a file or archive (https://...), or of this machine. A file that is there with other content is "
+        "never overwritten, and a layer whose digest is wrong is refused.",
         example="pratique pull 127.0.0.1:5000/policies:v1 --policy pulled",
     )
 

@@ -175,7 +175,7 @@ def test_a_manifest_that_is_none(registry: Registry, folder: Path, manifest: byt
 
 @pytest.mark.parametrize(
     "arguments",
-    ["push", "pull", "push nowhere", "push 127.0.0.1:1/UPPER", "pull git::https://example.com/x", "pull example.com/x"],
+    ["push", "pull", "push nowhere", "push 127.0.0.1:1/UPPER", "pull git::https://127.0.0.1:1/x", "pull example.com/x"],
 )
 def test_what_cannot_be_an_address(folder: Path, arguments: str) -> None:
     assert ours(folder, arguments).code == 1
