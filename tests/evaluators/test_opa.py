@@ -13,6 +13,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from evaluators.opa import OpaEvaluator
 from evaluators.opa_child import Child
 from evaluators.opa_client import Pool, evaluate
 from pratique.errors import ConfigError, EvaluationError, PolicyError, Problem
+from pratique.evaluator import PolicyResult
 from pratique.policy import Module, PolicySet
 from tests.evaluators.bundle import DIGEST, OPA, ROOT, document, echo, policy_set, said, soon
 
@@ -510,6 +512,25 @@ def test_no_place_for_the_socket(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="too long for a unix socket"):
         asyncio.run(load(long))
     assert list(long.iterdir()) == []
+
+
+def test_patches_are_computed_only_where_something_was_found() -> None:
+    body = """violations contains {"message": "m", "path": ""} if input.subject.wrong
+
+patches contains {"op": "remove", "path": "/x"}
+"""
+    policies = policy_set(test__patching=body)
+    metadata = {name: replace(each, has_patches=True) for name, each in policies.policies.items()}
+
+    async def act() -> None:
+        async with started(replace(policies, policies=metadata)) as evaluator:
+            documents = [document("test/patching", wrong=wrong) for wrong in (True, False)]
+            loud, quiet = await evaluator.evaluate(documents, deadline=soon())
+        violations, patches = [{"message": "m", "path": ""}], [{"op": "remove", "path": "/x"}]
+        assert loud.by_policy == {"test/patching": PolicyResult(violations, patches)}
+        assert quiet.by_policy == {"test/patching": PolicyResult(())}
+
+    asyncio.run(act())
 
 
 def test_only_what_is_asked_is_loaded_and_the_whole_bundle_is_checked() -> None:
