@@ -32,6 +32,7 @@ from attestations.trusted_root import TrustedRoot, parse_trusted_root, public_go
 from pratique.canonical import canonical_json, sha256
 from pratique.errors import ConfigError, InputError, Problem
 from pratique.pointer import pointer
+from pratique.selector import glob_matches
 
 PUBLIC_GOOD = "public-good"
 """The name of the trust root of Sigstore's public instance; one of the same name in the document takes its place."""
@@ -77,7 +78,7 @@ class Pattern:
         if self.kind is PatternKind.EXACT:
             return value == self.text
         if self.kind is PatternKind.GLOB:
-            return _glob_matches(self.text, value)
+            return glob_matches(self.text, value)
         return _expression(self.text).is_valid(value)
 
     @property
@@ -108,23 +109,6 @@ def _expression(text: str) -> jsonschema_rs.Validator:
             " known, and repetitions of repetitions may become too large"
         ) from error
     return compiled
-
-
-def _glob_matches(pattern: str, text: str) -> bool:
-    """Whether the whole of `text` is as `pattern` says; in at most as many steps as the two lengths multiplied."""
-    at, star, after_star, matched = 0, -1, 0, 0
-    while matched < len(text):
-        if at < len(pattern) and pattern[at] == "*":
-            star, after_star = at, matched
-            at += 1
-        elif at < len(pattern) and pattern[at] in ("?", text[matched]):
-            at, matched = at + 1, matched + 1
-        elif star >= 0:  # the last star takes one character more
-            after_star += 1
-            at, matched = star + 1, after_star
-        else:
-            return False
-    return all(rest == "*" for rest in pattern[at:])
 
 
 class LogUse(Enum):
