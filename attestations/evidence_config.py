@@ -7,6 +7,7 @@
       registries:                         # how hosts are reached; HTTPS and the system's certificates for all others
         - {host: registry.internal:5000, caFile: ca.pem, mirrors: [mirror.internal/hub], onlyMirrors: false}
         - {host: "localhost:5001", plainHTTP: true}
+      allowedRegistries: [registry.internal, "*.example.com"]  # no other is asked; without this line, all are
       credentials:
         dockerConfig: config.json         # with its helpers
         pullSecrets: [pull-secret.yaml]   # Secrets of Kubernetes, as kubectl prints them
@@ -65,6 +66,7 @@ SCHEMA: Mapping[str, Any] = _object(
                 onlyMirrors={"type": "boolean"},
             ),
         },
+        allowedRegistries={**_TEXTS, "minItems": 1},
         credentials=_object((), dockerConfig=_TEXT, pullSecrets=_TEXTS),
         builders={
             "type": "array",
@@ -90,6 +92,8 @@ class EvidenceConfiguration:
     registries: RegistrySettings
     trust: TrustConfiguration
     builders: tuple[TrustedBuilder, ...] = ()
+    allowed: tuple[str, ...] = ("*",)
+    """Patterns of the hosts that are asked."""
     docker_config: Path | None = None
     pull_secrets: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
@@ -140,6 +144,7 @@ def read_evidence_config(file: Path) -> EvidenceConfiguration:
         RegistrySettings(tuple(host for host in hosts if host)),
         trusted,
         tuple(builders),
+        tuple(spec.get("allowedRegistries") or ("*",)),
         file.parent / credentials["dockerConfig"] if "dockerConfig" in credentials else None,
         tuple(found.beside(name) for name in credentials.get("pullSecrets") or ()),
         tuple(found.files),

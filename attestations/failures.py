@@ -21,6 +21,10 @@ class Unauthorised(RegistryFailure):
     """No credentials that we have are good for it (401, 403)."""
 
 
+class NotAsked(RegistryFailure):
+    """The evidence configuration does not allow to ask this registry."""
+
+
 class RateLimited(RegistryFailure):
     """429. `retry_after` is in seconds, 0 where the registry does not say."""
 

@@ -16,7 +16,8 @@ from attestations.documents import Digest, digested, document_kind, image_facts
 from attestations.evidence import SIGNATURE_PREDICATE, Found, Layout, Piece, Refused, Verified
 from attestations.evidence_config import EvidenceConfiguration
 from attestations.evidence_file import RecordedImages, united
-from attestations.failures import RegistryFailure
+from attestations.failures import NotAsked, RegistryFailure
+from attestations.hosts import matches_host
 from attestations.provenance import TrustedBuilder
 from attestations.registry import RegistryClient
 from attestations.statements import MODEL_SIGNATURE
@@ -46,17 +47,29 @@ class Discoverer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Registries:
-    """Discovers in registries. A tag costs one request more than a digest."""
+    """Discovers in registries, those whose hosts match one of `allowed`: whoever writes a manifest can name any host. A
+    tag costs one request more than a digest."""
 
     client: RegistryClient
+    allowed: tuple[str, ...] = ("*",)
 
     async def resolve(self, image: ImageRef, *, deadline: float) -> str:
         """The digest that the tag names now. Raises: NotFound, RegistryFailure."""
+        self._check(image)
         return (await self.client.resolve(image.registry, image.repository, image.tag, deadline=deadline)).digest
 
     async def discover(self, image: ImageRef, digest: str, *, deadline: float) -> Found:
         """All that hangs on the image with `digest`. Raises: NotFound, RegistryFailure."""
+        self._check(image)
         return await discover(self.client, replace(image, digest=digest), deadline=deadline)
+
+    def _check(self, image: ImageRef) -> None:
+        """Raises: NotAsked."""
+        if self.allowed != ("*",) and not any(matches_host(each, image.registry) for each in self.allowed):
+            raise NotAsked(
+                f"{image.registry} is none of the registries that the evidence configuration allows to ask"
+                f" ({', '.join(self.allowed)})"
+            )
 
 
 @dataclass(frozen=True, slots=True)

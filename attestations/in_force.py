@@ -162,7 +162,7 @@ class EvidenceInForce:
             discoverer = self._recorded
         else:
             client = RegistryClient(configuration.registries, credentials_of(configuration, self._environ))
-            discoverer, self._client = Registries(client), client
+            discoverer, self._client = Registries(client, configuration.allowed), client
         watched = (self._file, *configuration.files, imported)
         self._watched = tuple(path for path in watched if path is not None)
         self._tried = self._seen()

@@ -271,6 +271,23 @@ def test_a_registry_that_is_gone_is_not_absence(tmp_path: Path, cosign: Cosign, 
     within(place, test)
 
 
+def test_hosts_that_nobody_allowed_are_not_asked(place: Place, registry: Running) -> None:
+    place.write(
+        {"registries": [{"host": registry.host, "plainHTTP": True}], "allowedRegistries": ["registry.internal"]}
+    )
+    _, _, reference = pushed(registry, "elsewhere")
+
+    async def test(evidence: EvidenceInForce) -> None:
+        for asked in (reference, f"{registry.host}/team/elsewhere:1"):
+            fact = (await facts(evidence, asked))["signatures"]
+            assert fact == Unavailable(
+                f"{registry.host} is none of the registries that the evidence configuration allows to ask"
+                " (registry.internal)"
+            )
+
+    within(place, test)
+
+
 def test_a_broken_configuration_leaves_the_last_good_one(
     place: Place, registry: Running, cosign: Cosign, keys: Mapping[str, Key]
 ) -> None:
