@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import orjson
 import urllib3
@@ -20,6 +20,7 @@ from pratique.decision import Outcome
 from pratique.engine import Request
 from pratique.errors import EvidenceUnavailable
 from reports.told import Told, read_denial, read_warnings
+from webhook.limits import MAX_TIMEOUT_SECONDS
 from webhook.registration import VALIDATE_PATH
 from webhook.review import API_VERSION, KIND
 
@@ -50,11 +51,17 @@ class Remote(Protocol):
 
 
 class WebhookUrl:
-    """The webhook at a URL, asked as an API server asks it; without one in between, nothing is defaulted."""
+    """The webhook at a URL, asked as an API server asks it; without one in between, nothing is defaulted.
+
+    Unless the URL says otherwise, the webhook is given as long as an API server can give it: a machine that is slow is
+    to make no difference.
+    """
 
     def __init__(self, url: str, *, ca_file: Path | None, request: Request) -> None:
-        path = urlsplit(url).path
-        self._url = url if path not in ("", "/") else url.rstrip("/") + VALIDATE_PATH
+        parts = urlsplit(url)
+        path = parts.path if parts.path not in ("", "/") else VALIDATE_PATH
+        query = parts.query or f"timeout={MAX_TIMEOUT_SECONDS:g}s"
+        self._url = urlunsplit(parts._replace(path=path, query=query))
         self._request = request
         self._pool = urllib3.PoolManager(
             maxsize=MAX_AT_ONCE, ca_certs=None if ca_file is None else str(ca_file), retries=False
