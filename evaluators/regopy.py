@@ -23,6 +23,7 @@ import re
 import struct
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,8 @@ class RegopyEvaluator:
         self._max_queries = max_queries
         self._digest = ""
         self._bundle = b""
-        self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        self._idle: list[_Worker] = []  # empty while somebody waits
+        self._waiters: deque[asyncio.Future[_Worker]] = deque()
         self._all: set[_Worker] = set()
         self._keepers: list[asyncio.Task[None]] = []
         self._late: set[asyncio.Task[None]] = set()
@@ -174,14 +176,35 @@ class RegopyEvaluator:
         self._waiting += documents
         try:
             async with asyncio.timeout(seconds * QUEUE_SHARE):
-                worker = await self._idle.get()
-                while not worker.alive:
-                    worker = await self._idle.get()
+                while True:
+                    worker = self._idle.pop() if self._idle else await self._next_worker()
+                    if worker.alive:
+                        return worker
         except TimeoutError:
             raise EvaluationError("regopy: no worker became free in time; retry") from None
         finally:
             self._waiting -= documents
-        return worker
+
+    async def _next_worker(self) -> _Worker:
+        """The next worker that becomes free. First come, first served: an `asyncio.Queue` gives what is put into it to
+        whoever asks before the one that it woke runs, who then waits behind all others."""
+        waiter: asyncio.Future[_Worker] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._offer(waiter.result())
+            raise
+
+    def _offer(self, worker: _Worker) -> None:
+        """Give a free worker to the one who has waited longest."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(worker)
+                return
+        self._idle.append(worker)
 
     def _measure(self, seconds: float) -> None:
         """Take into account how long a document took."""
@@ -196,7 +219,7 @@ class RegopyEvaluator:
             self._late.add(late)
             late.add_done_callback(self._late.discard)
         elif worker.queries < self._max_queries:
-            self._idle.put_nowait(worker)
+            self._offer(worker)
         else:
             worker.retire()
 
@@ -256,7 +279,7 @@ class RegopyEvaluator:
         worker = await self._started_on(self._bundle)
         worker.queries = 0
         worker.serves = True
-        self._idle.put_nowait(worker)
+        self._offer(worker)
         return worker
 
 

@@ -135,7 +135,8 @@ def _load(bundle: dict[str, Any]) -> Callable[[dict[str, Any]], bytes]:
             if policy not in queries:
                 raise Unanswerable(f"policy {policy}: is not in the bundle")
             try:
-                results[policy] = found = {}
+                found: dict[str, Any] = {}
+                results[policy] = found
                 for rule, path in queries[policy].items():
                     # As in the entry module for OPA: where nothing is wrong, there is nothing to put right.
                     found[rule] = [] if rule == "patches" and not found["violations"] else query(path)

@@ -103,10 +103,7 @@ def test_every_one_of_many_parallel_deployments_has_its_decision(
     assert {row.name: row.outcome for row in rows} == {
         obj["metadata"]["name"]: told[done.response.status] for obj, done in zip(objects, attempts, strict=True)
     }
-    # On a slow machine, what would wait too long for a worker of the embedded engine is refused, and recorded so.
-    refused = Counter(done.response.status for done in attempts)
-    assert refused[500] <= (10 if engine == "regopy" else 0)
-    assert (refused[201] <= 150, refused[403] <= 50, refused[201] + refused[403] >= 190) == (True, True, True)
+    assert Counter(done.response.status for done in attempts) == {201: 150, 403: 50}
 
 
 @_ENGINES

@@ -510,6 +510,44 @@ def test_a_request_waits_for_a_free_worker_for_part_of_its_time_only(tmp_path: P
     asyncio.run(act())
 
 
+def test_first_come_first_served(tmp_path: Path, run: Run) -> None:
+    """Three who ask again as soon as they were answered take turns on one worker."""
+
+    async def act() -> None:
+        order: list[int] = []
+        async with started(bundle(tmp_path, violation('"m"'))) as evaluator:
+
+            async def client(name: int) -> None:
+                for _ in range(5):
+                    await messages(evaluator)
+                    order.append(name)
+
+            await asyncio.gather(*(client(name) for name in range(3)))
+        assert order == [0, 1, 2] * 5
+
+    run(act())
+
+
+def test_one_who_gives_up_waiting_takes_no_worker_away(tmp_path: Path) -> None:
+    async def act() -> None:
+        async with started(bundle(tmp_path, violation('"m"'))) as evaluator:
+            first = asyncio.create_task(messages(evaluator))
+            given_up = [asyncio.create_task(messages(evaluator)) for _ in range(3)]
+            await asyncio.sleep(0)
+            for task in given_up:
+                task.cancel()
+            assert await first == ["m"]
+            assert await messages(evaluator) == ["m"]
+            second = asyncio.create_task(messages(evaluator))
+            await asyncio.sleep(0)
+            waiter = asyncio.create_task(messages(evaluator))
+            await second
+            waiter.cancel()  # it was given the worker and has not run since
+            assert await messages(evaluator) == ["m"]
+
+    asyncio.run(act())
+
+
 def test_what_would_wait_for_too_long_is_refused_at_once_and_costs_no_worker(tmp_path: Path, run: Run) -> None:
     """100 documents of 0.1 s on one worker, within 2 s: some are answered, the others learn early that they are not."""
 
