@@ -33,7 +33,14 @@ subject(images) := {
 
 _asked := {"what": "SBOM", "field": "documents", "signers": [], "unsigned": false, "platforms": []}
 
-_gaps(known) := evidence.gaps(known, image, _asked)
+_about(known, asked) := evidence.about_images(known, [image], asked)[image.path]
+
+_gaps(known) := _about(known, _asked).gaps
+
+_gaps_with(known, asked) := _about(known, asked).gaps
+
+# Of an image that is known of by its reference.
+_gaps_of(unreadable) := evidence.about_images(facts("documents", [document({})]), [unreadable], _asked)[unreadable.path].gaps
 
 _with(changes) := object.union(_asked, changes)
 
@@ -46,8 +53,8 @@ _two := {"vllm": {"status": "known", "value": {
 test_a_document_that_counts if {
 	_gaps(facts("documents", [document({})])) == set()
 	_gaps(facts("documents", [document({"covers": index})])) == set()
-	evidence.documents_by_manifest(facts("documents", [document({})]), image, _asked) == {amd: [document({})]}
-	evidence.documents_of(facts("documents", [document({}), document({"signed": false})]), image, _asked) == {document({})}
+	_about(facts("documents", [document({})]), _asked) == {"gaps": set(), "documents": {amd: [document({})]}}
+	evidence.documents_of(_about(facts("documents", [document({}), document({"signed": false})]), _asked)) == {document({})}
 }
 
 test_nothing_is_known if {
@@ -74,13 +81,20 @@ test_nothing_is_there if {
 	_gaps({"vllm": {"status": "absent", "reason": 7}}) == {"no SBOM is attached to the image \"vllm\""}
 }
 
+test_what_was_not_judged_does_not_pass if {
+	evidence.gaps_of({image.path: {"gaps": set()}}, image) == set()
+	every found in [{}, {"/other": {"gaps": set()}}, {image.path: null}] {
+		evidence.gaps_of(found, image) == {"nothing could be found out about the image \"vllm\""}
+	}
+}
+
 test_images_that_cannot_be_read if {
 	every unreadable in [{"error": "upper case"}, {"error": "", "reference": ""}, {"error": "", "reference": 7}, {"error": "", "reference": null}] {
-		count(evidence.gaps(facts("documents", [document({})]), object.union(image, unreadable), _asked)) == 1
+		count(_gaps_of(object.union(image, unreadable))) == 1
 	}
-	evidence.gaps({}, {"path": "/x", "reference": "VLLM", "error": "upper case"}, _asked) == {"the image \"VLLM\" cannot be read: upper case"}
-	evidence.gaps({}, {"path": "/x"}, _asked) == {"the image \"\" cannot be read"}
-	evidence.gaps({}, {"path": "/x", "error": 7}, _asked) == {"the image \"\" cannot be read"}
+	_gaps_of({"path": "/x", "reference": "VLLM", "error": "upper case"}) == {"the image \"VLLM\" cannot be read: upper case"}
+	_gaps_of({"path": "/x"}) == {"the image \"\" cannot be read"}
+	_gaps_of({"path": "/x", "error": 7}) == {"the image \"\" cannot be read"}
 }
 
 test_documents_that_do_not_count if {
@@ -108,26 +122,26 @@ test_the_message_says_what_is_there_instead if {
 		"documents": [document({"covers": index, "signers": ["b", "a"]})],
 		"refused": [{"message": "it is too large"}, "x", {"message": 7}, {"message": "not told"}],
 	}}}
-	evidence.gaps(known, image, _with({"signers": ["ci"]})) == {concat("", [
+	_gaps_with(known, _with({"signers": ["ci"]})) == {concat("", [
 		"no SBOM of the image \"vllm\" counts ",
 		"(one is signed by a and b, one was refused: , one was refused: it is too large)",
 	])}
 }
 
 test_signers if {
-	count(evidence.gaps(facts("documents", [document({})]), image, _with({"signers": ["ci"]}))) == 0
-	count(evidence.gaps(facts("documents", [document({})]), image, _with({"signers": ["release"]}))) == 1
-	count(evidence.gaps(facts("documents", [document({"signed": false})]), image, _with({"signers": ["ci"], "unsigned": true}))) == 1
-	count(evidence.gaps(facts("documents", [document({"signed": false})]), image, _with({"unsigned": true}))) == 0
+	count(_gaps_with(facts("documents", [document({})]), _with({"signers": ["ci"]}))) == 0
+	count(_gaps_with(facts("documents", [document({})]), _with({"signers": ["release"]}))) == 1
+	count(_gaps_with(facts("documents", [document({"signed": false})]), _with({"signers": ["ci"], "unsigned": true}))) == 1
+	count(_gaps_with(facts("documents", [document({"signed": false})]), _with({"unsigned": true}))) == 0
 }
 
 test_platforms if {
 	_gaps(_two) == {"no SBOM of the image \"vllm\" counts for linux/arm64/v8"}
-	count(evidence.gaps(_two, image, _with({"platforms": ["linux/amd64"]}))) == 0
-	count(evidence.gaps(_two, image, _with({"platforms": ["linux/arm64"]}))) == 1
+	count(_gaps_with(_two, _with({"platforms": ["linux/amd64"]}))) == 0
+	count(_gaps_with(_two, _with({"platforms": ["linux/arm64"]}))) == 1
 
 	# Whole segments are compared, and an image without any of them is covered as a whole.
-	evidence.gaps(_two, image, _with({"platforms": ["linux/arm"]})) == {"no SBOM of the image \"vllm\" counts"}
+	_gaps_with(_two, _with({"platforms": ["linux/arm"]})) == {"no SBOM of the image \"vllm\" counts"}
 }
 
 test_platforms_that_are_not_known if {
@@ -136,7 +150,7 @@ test_platforms_that_are_not_known if {
 		_gaps(known) == {"no SBOM of the image \"vllm\" counts"}
 	}
 	known := {"vllm": {"status": "known", "value": {"digest": index, "platforms": {amd: ""}, "documents": [document({})]}}}
-	count(evidence.gaps(known, image, _with({"platforms": ["linux/s390x"]}))) == 0
+	count(_gaps_with(known, _with({"platforms": ["linux/s390x"]}))) == 0
 }
 
 # Times

@@ -53,7 +53,7 @@ import data.lib.values
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some defect in (evidence.gaps(_sbom_facts, image, _sboms) | _defects_of(image))
+	some defect in (evidence.gaps_of(_with_sboms, image) | _defects_of(image))
 	message := concat("", [
 		containers.users_of(image, input.subject),
 		": ",
@@ -63,7 +63,7 @@ violations contains {"message": message, "path": image.path} if {
 }
 
 _defects_of(image) := {defect |
-	by_manifest := evidence.documents_by_manifest(_sbom_facts, image, _sboms)
+	by_manifest := _with_sboms[image.path].documents
 	some digest in object.keys(by_manifest)
 	some sbom in by_manifest[digest]
 	some found in object.keys(_ai_packages(sbom))
@@ -79,13 +79,13 @@ _defects_of(image) := {defect |
 		_why_not(_scans_of(image, digest)),
 	])
 } | {defect |
-	some sbom in evidence.documents_of(_sbom_facts, image, _sboms)
+	some sbom in evidence.documents_of(_with_sboms[image.path])
 	not is_object(object.get(sbom, "ai_packages", null))
 	defect := concat("", ["the SBOM of ", evidence.shown(image), " says nothing of AI packages"])
 }
 
 # Without a manifest of that digest among those that were scanned, nothing was scanned of it.
-_scans_of(image, digest) := object.get(evidence.documents_by_manifest(_scan_facts, image, _scans), digest, [])
+_scans_of(image, digest) := object.get(_with_scans[image.path].documents, digest, [])
 
 _ai_packages(document) := values.as_object(object.get(document, "ai_packages", {}))
 
@@ -134,6 +134,10 @@ _shown_version(version) := concat("", [" ", version]) if {
 _shown_version(version) := "" if not is_string(version)
 
 _shown_version("") := ""
+
+_with_sboms := evidence.about_images(_sbom_facts, input.subject.images, _sboms)
+
+_with_scans := evidence.about_images(_scan_facts, input.subject.images, _scans)
 
 _sbom_facts := {key: fact | some key, fact in input.facts.sbom}
 

@@ -64,7 +64,7 @@ import data.lib.values
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some defect in (evidence.gaps(_sboms, image, _asked) | _defects_of(image))
+	some defect in (evidence.gaps_of(_found, image) | _defects_of(image))
 	message := concat("", [
 		containers.users_of(image, input.subject),
 		": ",
@@ -76,7 +76,7 @@ violations contains {"message": message, "path": image.path} if {
 }
 
 _defects_of(image) := {defect |
-	some document in evidence.documents_of(_sboms, image, _asked)
+	some document in evidence.documents_of(_found[image.path])
 	some defect in ((_denied_in(document, image) | _unlicensed_in(document, image)) | _unread_in(document, image))
 }
 
@@ -194,6 +194,8 @@ _named_in(counted) := [name |
 _and_unknown := "" if input.parameters.allow_unlicensed
 
 _and_unknown := ", and what has no known licence" if not input.parameters.allow_unlicensed
+
+_found := evidence.about_images(_sboms, input.subject.images, _asked)
 
 _sboms := {key: fact | some key, fact in input.facts.sbom}
 

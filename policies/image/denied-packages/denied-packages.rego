@@ -68,12 +68,12 @@ import data.lib.values
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some defect in (evidence.gaps(_sboms, image, _asked) | _defects_of(image))
+	some defect in (evidence.gaps_of(_found, image) | _defects_of(image))
 	message := concat("", [containers.users_of(image, input.subject), ": ", defect, "; required is an SBOM without denied packages"])
 }
 
 _defects_of(image) := {defect |
-	some document in evidence.documents_of(_sboms, image, _asked)
+	some document in evidence.documents_of(_found[image.path])
 	some defect in (_denied_in(document, image) | _unread_in(document, image))
 }
 
@@ -168,6 +168,8 @@ _unread_in(document, _) := set() if {
 }
 
 _packages_of(document) := values.as_object(object.get(document, "packages", {}))
+
+_found := evidence.about_images(_sboms, input.subject.images, _asked)
 
 _sboms := {key: fact | some key, fact in input.facts.sbom}
 

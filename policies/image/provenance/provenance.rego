@@ -73,13 +73,13 @@ import data.lib.values
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some defect in evidence.gaps(_provenance, image, _asked)
+	some defect in evidence.gaps_of(_found, image)
 	message := _said(image, defect)
 }
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some _, statements in evidence.documents_by_manifest(_provenance, image, _asked)
+	some statements in _found[image.path].documents
 	not _one_will_do(statements)
 	some statement in statements
 	message := _said(image, concat("", [
@@ -210,6 +210,8 @@ _is_of_trusted_verifier(statement) if {
 		property in statement.properties
 	}
 }
+
+_found := evidence.about_images(_provenance, input.subject.images, _asked)
 
 _provenance := {key: fact | some key, fact in input.facts.provenance}
 

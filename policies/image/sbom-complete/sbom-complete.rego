@@ -75,13 +75,13 @@ import data.lib.values
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some defect in evidence.gaps(_sboms, image, _asked)
+	some defect in evidence.gaps_of(_found, image)
 	message := _said(image, defect)
 }
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some documents in evidence.documents_by_manifest(_sboms, image, _asked)
+	some documents in _found[image.path].documents
 	not _one_is_complete(documents)
 	some document in documents
 	message := _said(image, concat("", [
@@ -189,6 +189,8 @@ _open_ends(document) := set() if {
 }
 
 _open_ends(_) := set() if not input.parameters.complete_dependencies
+
+_found := evidence.about_images(_sboms, input.subject.images, _asked)
 
 _sboms := {key: fact | some key, fact in input.facts.sbom}
 

@@ -65,10 +65,10 @@ violations contains {"message": message, "path": image.path} if {
 	])
 }
 
-_defects_of(image) := evidence.gaps(_sboms, image, _asked) if count(evidence.gaps(_sboms, image, _asked)) > 0
+_defects_of(image) := evidence.gaps_of(_found, image) if count(evidence.gaps_of(_found, image)) > 0
 
 _defects_of(image) := {defect |
-	some documents in evidence.documents_by_manifest(_sboms, image, _asked)
+	some documents in _found[image.path].documents
 	count([document | some document in documents; document.format in input.parameters.sbom_formats]) == 0
 	some document in documents
 	defect := concat("", [
@@ -79,8 +79,10 @@ _defects_of(image) := {defect |
 		values.shown(object.get(document, "format", null)),
 	])
 } if {
-	count(evidence.gaps(_sboms, image, _asked)) == 0
+	count(evidence.gaps_of(_found, image)) == 0
 }
+
+_found := evidence.about_images(_sboms, input.subject.images, _asked)
 
 _sboms := {key: fact | some key, fact in input.facts.sbom}
 

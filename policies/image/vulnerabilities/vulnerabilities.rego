@@ -94,13 +94,13 @@ import data.lib.values
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some defect in evidence.gaps(_scans, image, _asked)
+	some defect in evidence.gaps_of(_known, image)
 	message := _said(image, defect)
 }
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some scans in evidence.documents_by_manifest(_scans, image, _asked)
+	some scans in _known[image.path].documents
 	count(scans) > 0
 	count(_fresh(scans)) == 0
 	message := _said(image, concat("", [
@@ -114,7 +114,7 @@ violations contains {"message": message, "path": image.path} if {
 
 violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
-	some scans in evidence.documents_by_manifest(_scans, image, _asked)
+	some scans in _known[image.path].documents
 	some scan in _judged(scans)
 	some defect in (_found_in(scan) | _not_listed_in(scan))
 	message := _said(image, concat("", [evidence.shown(image), evidence.of_platform(object.get(scan, "platform", "")), " ", defect]))
@@ -306,6 +306,8 @@ _version_of(vulnerability) := "" if values.text(object.get(vulnerability, "versi
 _fix_of(vulnerability) := concat("", [" (fixed in ", vulnerability.fixed, ")"]) if values.text(object.get(vulnerability, "fixed", "")) != ""
 
 _fix_of(vulnerability) := " (no fix yet)" if values.text(object.get(vulnerability, "fixed", "")) == ""
+
+_known := evidence.about_images(_scans, input.subject.images, _asked)
 
 _scans := {key: fact | some key, fact in input.facts.vulnerabilities}
 
