@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from attestations import keyless, verification
-from attestations.certificates import MAX_CERTIFICATE_BYTES
+from attestations.bundle import parse_dsse
+from attestations.certificates import MAX_CERTIFICATE_BYTES, read_leaf
 from attestations.evidence import SIGNATURE_PREDICATE, Piece, Reason, Refused, SignedBy, Verified
+from attestations.refusal import Refusal
 from attestations.trust import Signer, TrustConfiguration, TrustedIdentity, TrustRoot, exact, public_good
 from attestations.trusted_root import parse_trusted_root
 from pratique.errors import InputError
@@ -196,6 +198,13 @@ def test_a_certificate_is_valid_when_it_signs(shift: int, instance: Instance) ->
 
 def test_every_proven_time_counts(instance: Instance) -> None:
     bundle = bundled(instance, stamp=True, time=instance.now - 30 * MINUTE)
+    reason, _ = refusal(verify(bundle_piece(bundle), trust(identity_of(), instance=instance)))
+    assert reason is Reason.EXPIRED
+    early = instance.certificate(start=instance.now - 20 * MINUTE)
+    bundle = bundled(instance, early, stamp=True, time=instance.now - 15 * MINUTE)
+    assert isinstance(
+        only(verify(without(bundle, "timestampVerificationData"), trust(identity_of(), instance=instance))), Verified
+    )
     reason, _ = refusal(verify(bundle_piece(bundle), trust(identity_of(), instance=instance)))
     assert reason is Reason.EXPIRED
 
@@ -384,6 +393,23 @@ def test_the_library_sees_every_bundle(
     monkeypatch.setattr(verification, "check_with_library", spy)
     assert isinstance(only(verify(made[layout], trust(identity_of(), instance=instance))), Verified)
     assert len(asked) == 1
+
+
+def test_the_library_has_to_read_the_same(instance: Instance) -> None:
+    certificate = instance.certificate()
+    bundle = bundled(instance, certificate)
+    root = TrustRoot("private", instance.root())
+    envelope = parse_dsse(bundle["dsseEnvelope"])
+    whole = json.dumps(bundle).encode()
+    keyless.check_with_library(whole, read_leaf(certificate.der), root, envelope)
+    for leaf, signed, message in [
+        (read_leaf(instance.certificate().der), envelope, "another certificate in the bundle than we do"),
+        (read_leaf(certificate.der), replace(envelope, payload=b"{}"), "another payload in the bundle than we do"),
+        (read_leaf(certificate.der), replace(envelope, payload_type="x"), "another payload in the bundle than we do"),
+    ]:
+        with pytest.raises(Refusal, match=message) as raised:
+            keyless.check_with_library(whole, leaf, root, signed)
+        assert raised.value.reason is Reason.MALFORMED
 
 
 # trust roots

@@ -1,15 +1,38 @@
-"""Proofs of inclusion, for every small tree; what else is checked of a log entry is in `test_verification.py`."""
+"""Entries of transparency logs: each check of one, and proofs of inclusion in every small tree."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+from dataclasses import replace
+from typing import Any
 
+import pytest
+import rfc8785
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attestations.bundle import MAX_PROOF_HASHES
-from attestations.transparency import root_of_proof
-from tests.support.sigstore_root import Tree
+from attestations.bundle import MAX_PROOF_HASHES, LogEntry, parse_bundle
+from attestations.evidence import Reason
+from attestations.public_keys import Message
+from attestations.refusal import Refusal
+from attestations.transparency import LARGEST_TIME, Claim, check_entry, root_of_proof
+from attestations.trusted_root import parse_trusted_root
+from pratique.dsse import pre_authentication_encoding
+from tests.support.signatures import (
+    STATEMENT,
+    Key,
+    dsse_body,
+    hashedrekord_2_body,
+    hashedrekord_body,
+    intoto_2_body,
+    intoto_body,
+    statement,
+)
+from tests.support.sigstore_root import Instance, Object, Tree, b64
 
 
 def leaf(body: bytes) -> bytes:
@@ -48,3 +71,167 @@ def test_a_path_that_is_altered_leads_elsewhere(size: int, data: st.DataObject) 
 def test_whatever_is_said_to_be_a_path_has_an_answer(index: int, size: int, hashes: list[bytes]) -> None:
     answer = root_of_proof(b"leaf", index, size, tuple(hashes))
     assert answer is None or ((index < size and len(answer) == len(hashlib.sha256().digest())) or not hashes)
+
+
+# entries
+
+
+KEY = Key()
+PAYLOAD = statement()
+MESSAGE = pre_authentication_encoding(STATEMENT, PAYLOAD)
+SIGNATURE = KEY.sign(MESSAGE)
+ENVELOPE = b"{}"
+CLAIM = Claim(SIGNATURE, KEY.verifier[0], Message(MESSAGE), {}, PAYLOAD, ENVELOPE)
+BYTES = Claim(SIGNATURE, KEY.verifier[0], Message(MESSAGE), {})
+BODIES: dict[str, tuple[Object, Claim]] = {
+    "hashedrekord 0.0.1": (hashedrekord_body(KEY, MESSAGE, SIGNATURE), BYTES),
+    "hashedrekord 0.0.2": (hashedrekord_2_body(KEY, MESSAGE, SIGNATURE), CLAIM),
+    "dsse 0.0.1": (dsse_body(KEY, {}, PAYLOAD, SIGNATURE), CLAIM),
+    "intoto 0.0.1": (intoto_body(KEY, ENVELOPE), CLAIM),
+    "intoto 0.0.2": (intoto_2_body(KEY, PAYLOAD, SIGNATURE), CLAIM),
+}
+
+
+def entry(document: Object) -> LogEntry:
+    """The entry that `document` is in a bundle of version 0.3, or 0.1 where it has no proof."""
+    version = "v0.3+json" if "inclusionProof" in document else "json;version=0.1"
+    media_type = f"application/vnd.dev.sigstore.bundle{'.' if 'v0' in version else '+'}{version}"
+    material = {"publicKey": {}, "tlogEntries": [document]}
+    bundle = {"mediaType": media_type, "verificationMaterial": material, "messageSignature": {"signature": "AAAA"}}
+    (made,) = parse_bundle(json.dumps(bundle).encode()).material.entries
+    return made
+
+
+def logged(instance: Instance, body: Object, **options: Any) -> LogEntry:
+    second = "hashedRekordV002" in body["spec"]
+    return entry(instance.entry_2(body) if second else instance.entry(body, **options))
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_an_entry_of_every_kind_is_about_a_signature(kind: str, instance: Instance) -> None:
+    body, claim = BODIES[kind]
+    root = parse_trusted_root(instance.root())
+    at = check_entry(logged(instance, body), root, claim)
+    assert at == (None if kind == "hashedrekord 0.0.2" else instance.now)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"signature": b"another"},
+        {"verifier": Key().verifier[0]},
+        {"message": Message(b"another"), "payload": b"another", "envelope": b"another"},
+    ],
+    ids=["signature", "key", "content"],
+)
+@pytest.mark.parametrize("kind", BODIES)
+def test_an_entry_is_about_one_signature_only(kind: str, change: dict[str, Any], instance: Instance) -> None:
+    body, claim = BODIES[kind]
+    if claim.payload is None:
+        change = {name: value for name, value in change.items() if name not in ("payload", "envelope")}
+    entry_ = logged(instance, body)
+    if kind == "intoto 0.0.1" and "signature" in change:  # the hash of the envelope stands for its signature
+        check_entry(entry_, parse_trusted_root(instance.root()), replace(claim, **change))
+        return
+    assert refusal(entry_, instance, replace(claim, **change)) == (
+        "the log entry is about another signature, key or content than this one"
+    )
+
+
+def test_what_is_logged_as_bytes_is_no_envelope(instance: Instance) -> None:
+    body, _ = BODIES["hashedrekord 0.0.1"]
+    assert refusal(logged(instance, body), instance, CLAIM).startswith("the log entry is about another signature")
+    for kind in ("dsse 0.0.1", "intoto 0.0.1", "intoto 0.0.2"):
+        body, _ = BODIES[kind]
+        assert refusal(logged(instance, body), instance, BYTES).startswith("the log entry is about another signature")
+
+
+def refusal(entry_: LogEntry, instance: Instance, claim: Claim = CLAIM) -> str:
+    with pytest.raises(Refusal) as raised:
+        check_entry(entry_, parse_trusted_root(instance.root()), claim)
+    assert raised.value.reason is Reason.NOT_IN_LOG
+    return str(raised.value)
+
+
+def test_each_part_of_an_entry_is_checked(instance: Instance) -> None:
+    good = logged(instance, BODIES["dsse 0.0.1"][0])
+    assert good.proof is not None
+    promised, proven = replace(good, proof=None), replace(good, promise=b"")
+    root = parse_trusted_root(instance.root())
+    assert check_entry(promised, root, CLAIM) == instance.now
+    assert check_entry(proven, root, CLAIM) is None
+    other = logged(instance, {**BODIES["dsse 0.0.1"][0], "more": 1})
+    assert other.proof is not None
+    unsigned = "the promise of the log (signed entry timestamp) is not signed by it"
+    for altered, message in [
+        (replace(good, promise=b"", proof=None), "the entry has neither a promise nor a proof of the log"),
+        (replace(promised, time=good.time + 1), unsigned),
+        (replace(promised, index=good.index + 1), unsigned),
+        (replace(promised, body=other.body), unsigned),
+        (replace(promised, promise=other.promise), unsigned),
+        (replace(promised, index=2**60), "the entry has a number that canonical JSON cannot carry"),
+        (replace(proven, body=other.body), "the proof does not lead from the entry to the root of the log's tree"),
+        (
+            replace(proven, proof=replace(good.proof, checkpoint=other.proof.checkpoint)),
+            "the proof is for another tree than the one that the log signed",
+        ),
+        (
+            replace(proven, proof=replace(good.proof, checkpoint=f"x{good.proof.checkpoint}")),
+            "the checkpoint is not signed by the log",
+        ),
+        (
+            replace(proven, proof=replace(good.proof, checkpoint="x")),
+            "the checkpoint is not a signed note with origin, size and root",
+        ),
+        (replace(good, kind="intoto"), "the body of the log entry is of another kind than the entry says"),
+        (replace(good, version="0.0.2"), "the body of the log entry is of another kind than the entry says"),
+    ]:
+        assert refusal(altered, instance) == message
+
+
+def test_a_tree_that_is_larger_by_the_same_path_is_another_one(instance: Instance) -> None:
+    """A path can lead to one root in trees of two sizes; which of them it is, the log has signed."""
+    good = replace(logged(instance, BODIES["dsse 0.0.1"][0]), promise=b"")
+    assert good.proof is not None
+    leaf_ = leaf(good.body)
+    sizes = range(good.proof.size + 1, good.proof.size + 64)
+    same = [
+        size for size in sizes if root_of_proof(leaf_, good.proof.index, size, good.proof.hashes) == good.proof.root
+    ]
+    for size in same[:3]:
+        altered = replace(good, proof=replace(good.proof, size=size))
+        assert refusal(altered, instance) == "the proof is for another tree than the one that the log signed"
+
+
+def test_rekor_2_has_one_index(instance: Instance) -> None:
+    good = logged(instance, BODIES["hashedrekord 0.0.2"][0])
+    assert refusal(replace(good, index=good.index + 1), instance) == (
+        "the entry and its proof name different places in the log"
+    )
+
+
+def test_a_log_may_sign_what_nobody_understands(instance: Instance) -> None:
+    body = {"kind": "rpm", "apiVersion": "0.0.1", "spec": {}}
+    assert refusal(logged(instance, body), instance) == "a log entry of the kind 'rpm' '0.0.1' is not understood"
+    body = BODIES["dsse 0.0.1"][0]
+    good = replace(logged(instance, body), proof=None)
+    for time, message in [
+        (LARGEST_TIME + 1, "the time of the entry is beyond the year 9999"),
+        (LARGEST_TIME, "the log was not to be relied on at 9999-12-31T23:59:59+00:00"),
+    ]:
+        root = json.loads(instance.root())
+        root["tlogs"][0]["publicKey"]["validFor"]["end"] = "2999-01-01T00:00:00Z"
+        with pytest.raises(Refusal, match=re.escape(message)):
+            check_entry(promised_at(instance, good, time), parse_trusted_root(json.dumps(root).encode()), CLAIM)
+
+
+def promised_at(instance: Instance, good: LogEntry, time: int) -> LogEntry:
+    """The entry with the promise that the log would make at `time`."""
+    signed: dict[str, str | int] = {
+        "body": b64(good.body),
+        "integratedTime": time,
+        "logID": good.log.hex(),
+        "logIndex": good.index,
+    }
+    promise = instance.log_key.sign(rfc8785.dumps({**signed}), ec.ECDSA(hashes.SHA256()))
+    return replace(good, time=time, promise=promise)

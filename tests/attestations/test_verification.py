@@ -40,7 +40,7 @@ from tests.support.signatures import (
     trust,
     verify,
 )
-from tests.support.sigstore_root import Instance, Object
+from tests.support.sigstore_root import Instance, Object, b64
 
 KEY = Key(name="release")
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -213,6 +213,16 @@ def test_an_entry_of_rekor_2_proves_no_time(instance: Instance) -> None:
     result = only(verify(piece, trust(keys_of(KEY.trusted(log=LogUse.REQUIRED)), instance=instance)))
     assert isinstance(result, Verified)
     assert result.signed_by[0].at is None
+
+
+def test_a_stamp_of_a_key_is_a_reply(instance: Instance) -> None:
+    bundle = dsse_bundle(KEY, proof=Proof(instance, rekor=0, stamp=True))
+    stamps = bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"]
+    stamps[0]["signedTimestamp"] = b64(b"hello")
+    assert refusal(verify(bundle_piece(bundle), trust(keys_of(KEY), instance=instance))) == (
+        Reason.MALFORMED,
+        "a time stamp is not a reply as RFC 3161 has them",
+    )
 
 
 def test_a_time_that_is_still_to_come_is_refused(instance: Instance) -> None:

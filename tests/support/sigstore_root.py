@@ -144,9 +144,16 @@ class Instance:
         logged: bool = True,
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING,
         old_issuer: bool = True,
+        first_issuer: str = "",
+        more: Sequence[x509.GeneralName] = (),
+        log_key: ec.EllipticCurvePrivateKey | None = None,
         life: timedelta = _LEAF_LIFE,
     ) -> Certificate:
-        """A certificate as Fulcio makes it; with `logged`, the log of certificates promised to show it."""
+        """A certificate as Fulcio makes it; with `logged`, the log of certificates promised to show it.
+
+        `first_issuer` is another issuer, in the older of the two extensions; `more` are further names; `log_key` makes
+        the promise in place of the log.
+        """
         key = _p256()
         start = start or self.now - timedelta(minutes=1)
         public = key.public_key()
@@ -166,25 +173,28 @@ class Instance:
             )
         )
         if identity is not None:
-            names = [_name(identity) if isinstance(identity, str) else identity]
+            names = [_name(identity) if isinstance(identity, str) else identity, *more]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
         if old_issuer:
-            builder = builder.add_extension(x509.UnrecognizedExtension(ISSUER_V1, issuer.encode()), critical=False)
+            builder = builder.add_extension(
+                x509.UnrecognizedExtension(ISSUER_V1, (first_issuer or issuer).encode()), critical=False
+            )
         builder = builder.add_extension(x509.UnrecognizedExtension(ISSUER_V2, utf8_string(issuer)), critical=False)
         if logged:
             unlogged = builder.sign(self.intermediate_key, hashes.SHA256())
-            promise = x509.UnrecognizedExtension(SCT_LIST, self._promise(unlogged.tbs_certificate_bytes))
+            made = self._promise(unlogged.tbs_certificate_bytes, log_key or self.certificate_log_key)
+            promise = x509.UnrecognizedExtension(SCT_LIST, made)
             builder = builder.add_extension(promise, critical=False)
         return Certificate(key, builder.sign(self.intermediate_key, hashes.SHA256()))
 
-    def _promise(self, precertificate: bytes) -> bytes:
+    def _promise(self, precertificate: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
         """A list of one signed certificate timestamp (RFC 6962 3.2 and 3.3) in an OCTET STRING."""
         time = struct.pack("!Q", int(self.now.timestamp()) * 1000)
         issuer = hashlib.sha256(der_key(self.intermediate_key.public_key())).digest()
         signed = (
             b"\x00\x00" + time + b"\x00\x01" + issuer + len(precertificate).to_bytes(3) + precertificate + b"\x00\x00"
         )
-        signature = self.certificate_log_key.sign(signed, ec.ECDSA(hashes.SHA256()))
+        signature = key.sign(signed, ec.ECDSA(hashes.SHA256()))
         log = hashlib.sha256(der_key(self.certificate_log_key.public_key())).digest()
         promise = b"\x00" + log + time + b"\x00\x00" + b"\x04\x03" + struct.pack("!H", len(signature)) + signature
         entry = struct.pack("!H", len(promise)) + promise
