@@ -21,7 +21,7 @@ run: $(VENV)/.ready ## judge the manifests under examples/ over HTTPS (KEEP=1 le
 test: setup ## every check and every test
 	@$(MAKE) --no-print-directory lint types layers rego
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m pytest -m "not e2e" --cov --cov-report= --timeout 300
+	@$(BIN)/python -m pytest -m "not e2e" -n auto --dist loadfile --cov --cov-report= --timeout 300
 	@$(BIN)/python -m coverage report --skip-covered --fail-under $(COVERAGE_FLOOR)
 	@$(BIN)/python -m pytest -m e2e --timeout 600
 
@@ -29,7 +29,7 @@ COVERAGE_FLOOR := 90
 
 check: setup ## the quick half of `test`
 	@$(MAKE) --no-print-directory lint types layers rego
-	@$(BIN)/python -m pytest -m "not e2e and not slow" --timeout 60 -q
+	@$(BIN)/python -m pytest -m "not e2e and not slow" -n auto --dist loadfile --timeout 60 -q
 
 lint:
 	@echo "== ruff"
