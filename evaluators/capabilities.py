@@ -237,6 +237,7 @@ class _ModuleCheck:
         yield from self._pairs_in_comprehensions()
         yield from self._negations_in_every()
         yield from self._arguments_in_comprehensions()
+        yield from self._outer_names_in_heads()
 
     def _problem(self, line: int, message: str) -> Problem:
         return Problem(self.module.path, f"line {line}", message)
@@ -576,8 +577,9 @@ class _ModuleCheck:
                 return False
         return False
 
-    # 8. What regopy answers wrongly without a word: a `not` in the body of `every` always holds, and an argument of a
-    # function that is an index inside of a comprehension stands for every key.
+    # 8. What regopy answers wrongly without a word: a `not` in the body of `every` always holds, an argument of a
+    # function that is an index inside of a comprehension stands for every key, and what comes from outside of a
+    # comprehension is undefined in a call in its head, so that the comprehension is empty.
 
     def _negations_in_every(self) -> Iterator[Problem]:
         for index, token in enumerate(self._tokens[self._start :], start=self._start):
@@ -620,6 +622,52 @@ class _ModuleCheck:
             elif token.text in (")", "]", "}") and open_brackets:
                 open_brackets.pop()
 
+    def _outer_names_in_heads(self) -> Iterator[Problem]:
+        outer: frozenset[str] = frozenset()
+        open_brackets: list[str] = []  # for each: a call, the head or the body of a comprehension, or something else
+        own: list[frozenset[str]] = []  # for each: what the comprehension binds
+        for index, token in enumerate(self._tokens[self._start :], start=self._start):
+            if token.first_on_line and not open_brackets and token.text not in ("}", "else"):
+                outer = self._declared(index) - self._rules - self._aliases().keys()
+            if token.kind == "name":
+                names = outer - (own[-1] if own else frozenset())
+                if token.text in names and self._text(index - 1) != "." and _is_called_in_a_head(open_brackets):
+                    message = f"`{token.text}` comes from outside of a comprehension, and in a call in its head regopy"
+                    yield self._problem(token.line, f"{message} does not know it; write `x := f(...)` behind `|`")
+            elif token.kind != "operator":
+                continue
+            elif token.text in ("(", "[", "{"):
+                kind = self._bracket(index)
+                open_brackets.append(kind)
+                own.append(self._bound_in(index) if kind == "head" else own[-1] if own else frozenset())
+            elif token.text in (")", "]", "}") and open_brackets:
+                open_brackets.pop()
+                own.pop()
+            elif token.text == "|" and open_brackets and open_brackets[-1] == "head":
+                open_brackets[-1] = "body"
+
+    def _bracket(self, index: int) -> str:
+        if self._text(index) == "(":
+            return "call" if self._is_call(index) else ""
+        if self._text(index - 1) == "if":  # a body, in which `|` unites sets
+            return ""
+        return "head" if not self._is_index(index) and self._comprehension(index) is not None else ""
+
+    def _bound_in(self, index: int) -> frozenset[str]:
+        """The names that the comprehension at `index` binds, itself or in what is inside of it."""
+        names: set[str] = set()
+        depth = 0
+        for position, token in enumerate(self._tokens[index:], start=index):
+            word = token.text if token.kind == "operator" else ""
+            depth += (word in ("(", "[", "{")) - (word in (")", "]", "}"))
+            if depth == 0:
+                break
+            if word == ":=":
+                names |= self._names_before(position)
+            elif token.kind == "name" and token.text in ("some", "every"):
+                names |= self._variables_of(position)[0]
+        return frozenset(names)
+
     # 9. Fields of pods and containers. A name is enough: whose field it is cannot be told from tokens.
 
     def fields_named(self) -> Iterator[tuple[int, Reads]]:
@@ -652,6 +700,12 @@ class _ModuleCheck:
     def data_roots(self) -> frozenset[str]:
         """The keys of the bundle's data that are read."""
         return frozenset(path[0] for path in self._data_paths() if path)
+
+
+def _is_called_in_a_head(open_brackets: Sequence[str]) -> bool:
+    """Whether what stands in these brackets is given to a call in the head of a comprehension."""
+    within = [kind for kind in open_brackets if kind]
+    return within[-1:] == ["call"] and next((kind for kind in reversed(within) if kind != "call"), "") == "head"
 
 
 class _ForeignCheck(_ModuleCheck):

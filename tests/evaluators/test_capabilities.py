@@ -209,11 +209,21 @@ INDEX = (
     "`[key]` in a comprehension stands for every key in regopy, because `key` is an argument of the function; "
     "write `object.get`"
 )
+HEAD = (
+    "`key` comes from outside of a comprehension, and in a call in its head regopy does not know it; "
+    "write `x := f(...)` behind `|`"
+)
 
 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
+        ("_of(xs, key) := [startswith(x, key) | some x in xs]", HEAD),
+        ("_of(xs, key) := {x: concat(key, [x]) | some x in xs}", HEAD),
+        ("_of(xs, key) := count({x.y | some x in {lower(key.z) | some y in xs}})", HEAD),
+        ("_of(xs) := ys if { key := lower(xs[0]); ys := [startswith(x, key) | some x in xs] }", HEAD),
+        ("_of(xs) := {y | some key in xs; some y in [startswith(x, key) | some x in xs]}", HEAD),
+        ("_of(xs, key) := [concat(``, [lower(key), x]) |\n\tsome x in xs\n]", HEAD),
         ("_ok(xs) if { every x in xs { not x in {1} } }", NOT_IN_EVERY),
         ("_ok(xs) if { every x in {1, xs} { x > 0; not _bad(x) } }", NOT_IN_EVERY),
         ("_ok(xs) if { every i, x in [y | some y in xs] { count([1 | not _bad(x)]) > i } }", NOT_IN_EVERY),
@@ -239,6 +249,14 @@ _good(x) if x != 0
 _of(xs, key) := xs[key] if count({x | some x in xs}) > 0
 
 _other(xs) := {x | some key in ["a"]; x := xs[key]}
+
+_heads(xs, key) := {concat("", [y, key]) |
+	some x in xs
+	y := lower(x)
+	key := "shadowed"
+}
+
+_bodies(xs, key) := [z.key | some x in [y | some y in xs; startswith(y, key)]; z := {"key": lower(key), "x": [key, x]}]
 
 """
     capabilities.check(bundle(tmp_path, body + ALWAYS))
