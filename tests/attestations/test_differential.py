@@ -103,7 +103,7 @@ MADE_ANEW = "of an entry of Rekor 2 cosign makes the body anew, and takes index,
 STRICTER: Mapping[str, str] = {
     "entry: another kind": FROM_THE_BODY,
     "entry: another version": FROM_THE_BODY,
-    "statement, Rekor 1: proof: another size": "cosign follows the path, which that size has too, to the root",
+    "Rekor 1: proof: another size": "cosign follows the path, which that size can have too, to the root",
     "media type of version 0.2": "the sigstore library wants a chain of certificates in a bundle of 0.2",
     "stamp: twice": "we and the sigstore library take no time stamp twice",
     "Rekor 2 and stamp: entry: body of another's": MADE_ANEW,
@@ -124,8 +124,9 @@ def ask_cosign(cosign: Cosign, number: int, case: Case) -> bool:
     return cosign.run(*verb, *case.options, "blob").returncode == 0
 
 
-def test_cosign_and_ours_agree(instance: Instance, tmp_path: Path) -> None:
+def test_cosign_and_ours_agree(tmp_path: Path) -> None:
     cosign, key = Cosign(tmp_path), Key()
+    instance = Instance(tmp_path / "sigstore")  # its own: paths in its trees are the same in every run
     (tmp_path / "blob").write_bytes(BLOB)
     (tmp_path / "root.json").write_bytes(instance.root())
     (tmp_path / "ours.pub").write_text(key.pem)

@@ -124,6 +124,13 @@ def test_an_issuer_is_named(issuer: Pattern) -> None:
         TrustedIdentity(exact("ada@acme.com"), issuer)
 
 
+def test_an_identity_is_one_with_its_issuer() -> None:
+    trusted = TrustedIdentity(glob("*@acme.com"), exact("https://issuer"))
+    assert trusted.matches("ada@acme.com", "https://issuer")
+    assert not trusted.matches("ada@acme.com", "https://other")
+    assert not trusted.matches("ada@other.com", "https://issuer")
+
+
 # keys
 
 
