@@ -10,27 +10,33 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from attestations.images import images_of
 from evaluators.select import choose_engine, start_evaluator
+from pratique.canonical import canonical_json, sha256
 from pratique.configuration import build
 from pratique.decision import Decision, Door, Result
 from pratique.engine import Engine, Request
 from pratique.errors import InputError, Problem
 from pratique.evaluator import Evaluator
+from pratique.facts import Fact, Known
 from pratique.kinds import subject_of
 from pratique.mutation import Mutation
 from pratique.patches import apply, find, same
 from pratique.policy import PolicySet
+from pratique.subject import Subject
 from pratique.yamlfile import Document, load_documents
+from pratiquectl.cases import NOW
 from reports.text import explanation
 from tests.policies.cases import REPOSITORY, Case, load_cases
-from tests.policies.conftest import ENGINES, SECONDS
+from tests.policies.conftest import ENGINES, SECONDS, facts_of
 from tests.pratique.kinds import batch_cases, serving_cases
 from tests.support.defaults import defaults_on
 
@@ -56,17 +62,32 @@ _OBJECTS: Mapping[str, dict[str, Any]] = {
 }
 
 
+class _Digests:
+    """Every tag leads to the same digest."""
+
+    name = "digests"
+
+    def keys(self, subject: Subject) -> Sequence[str]:
+        return sorted(images_of(subject))
+
+    async def gather(self, keys: Sequence[str], *, deadline: float) -> Mapping[str, Fact]:
+        value = {"digest": "sha256:" + "d" * 64}
+        return dict.fromkeys(keys, Known(value, NOW, datetime.max.replace(tzinfo=UTC), sha256(canonical_json(value))))
+
+
 class _Judge:
     """An engine of one kind with all policies, and the loop that it lives in."""
 
     def __init__(self, policies: PolicySet, evaluator: Evaluator, runner: asyncio.Runner) -> None:
         self._policies, self._evaluator, self._runner = policies, evaluator, runner
-        bindings = [*load_documents(defaults_on(), "defaults"), *load_documents(_BASELINE.read_bytes(), "baseline")]
+        texts = (defaults_on(), defaults_on("evidence.yaml"), _BASELINE.read_bytes())
+        bindings = [document for text in texts for document in load_documents(text, "bindings")]
         self.overriding = {name for name, policy in policies.policies.items() if policy.override}
         self._engine = Engine(
             policies=policies,
             configuration=build(bindings, policies),
             evaluator=evaluator,
+            facts={_Digests.name: _Digests()},
             namespace_labels=lambda name: _LABELS,
         )
 
@@ -91,6 +112,7 @@ class _Judge:
             policies=self._policies,
             configuration=build(documents, self._policies),
             evaluator=self._evaluator,
+            facts=facts_of(case),
             namespace_labels=lambda name: case.namespace_labels,
         )
         subject = subject_of(obj)
