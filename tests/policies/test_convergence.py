@@ -80,7 +80,7 @@ class _Judge:
 
     def __init__(self, policies: PolicySet, evaluator: Evaluator, runner: asyncio.Runner) -> None:
         self._policies, self._evaluator, self._runner = policies, evaluator, runner
-        texts = (defaults_on(), defaults_on("evidence.yaml"), _BASELINE.read_bytes())
+        texts = (defaults_on(), defaults_on("evidence/bindings.yaml"), _BASELINE.read_bytes())
         bindings = [document for text in texts for document in load_documents(text, "bindings")]
         self.overriding = {name for name, policy in policies.policies.items() if policy.override}
         self._engine = Engine(

@@ -10,7 +10,7 @@ _ON = "enforcement: {admission: warn, ci: audit, scan: audit}"
 
 
 def defaults_on(file: str = "bindings.yaml") -> str:
-    """The text of the bindings; those in `evidence.yaml` need an evidence configuration."""
+    """The text of the bindings; those in `evidence/` need an evidence configuration."""
     text = (_BINDINGS / file).read_text()
     if text.count(f"\n  {_OFF}\n") != text.count("kind: PolicyBinding"):
         raise ValueError(f"some bindings of {file} are on")
