@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import gc
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_SHORT = "p"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the folders of several workers a short beginning: sockets in them have to fit into 107 bytes."""
+    several = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    if several and config.option.basetemp is None:
+        config.option.basetemp = Path(tempfile.mkdtemp(prefix=_SHORT))
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 def pytest_collection_finish() -> None:
-    """Set what was collected aside: walking eighteen thousand tests at each full collection of garbage slows tests down
+    """Set what was collected aside: walking twenty thousand tests at each full collection of garbage slows tests down
     that have nothing to do with them."""
     gc.collect()
     gc.freeze()

@@ -70,7 +70,7 @@ def tag_of(image: Pushed, suffix: str) -> str:
 
 def test_nothing_hangs_on_an_image(running: Running, repository: Repository) -> None:
     image = repository.image("v1")
-    expected = Found(running.host, NAME, image.digest, {image.digest: ""}, ())
+    expected = Found(running.host, NAME, image.digest, {image.digest: ""}, (), root=image.content)
     assert (
         found(running, ":v1") == found(running, f"@{image.digest}") == found(running, f":v1@{image.digest}") == expected
     )
@@ -132,6 +132,7 @@ def test_buildkit_says_what_it_built(running: Running, repository: Repository) -
                 EMPTY,
             ),
         ),
+        root=index.content,
     )
 
 

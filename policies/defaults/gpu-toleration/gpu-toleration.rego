@@ -72,6 +72,7 @@ _asks_for(pod, resource) if {
 
 _tolerates(tolerations, resource) if {
 	some toleration in tolerations
+	is_object(toleration)
 	_matches_key(toleration, resource)
 	object.get(toleration, "effect", "") in {"", null, input.parameters.taint_effect}
 }
