@@ -63,6 +63,7 @@ _SBOM, _SCAN, _STATEMENT = (
     ("facts", source, "r", "value", field, 0)
     for source, field in (("sbom", "documents"), ("vulnerabilities", "scans"), ("provenance", "statements"))
 )
+_SIGNERS = ("facts", "signatures", "r", "value", "signers")
 _BROKEN: dict[str, Broken] = {
     "data/approved-claims": Broken(
         (*_P, "volumes", 0, "persistentVolumeClaim", "claimName"),
@@ -76,6 +77,12 @@ _BROKEN: dict[str, Broken] = {
     ),
     "data/public-buckets": Broken((*_C, "args", 0), "--no-sign-request", {"args": _ALL, "0": _ALL}),
     "data/storage-endpoints": Broken((*_C, "args", 0), "--endpoint-url", {"args": _ALL, "0": _ALL}),
+    "defaults/image-digest": Broken(
+        ("subject", "images", 0, "digest"),
+        "",
+        {"digest": tuple(value for value in _ALL if value not in ("missing", "''"))},
+        silence_complies=False,
+    ),
     "gpu/approved-types": Broken(
         (*_P, "nodeSelector", "nvidia.com/gpu.product"), "V100", {"nvidia.com/gpu.product": ("missing", "None")}
     ),
@@ -129,11 +136,14 @@ _BROKEN: dict[str, Broken] = {
     ),
     "image/sbom-present": Broken((*_SBOM, "signed"), False, {"signed": ("True",)}, silence_complies=False),
     "image/serving-images": Broken((*_C, "image", "repository"), "other", silence_complies=False),
+    "image/signed": Broken(_SIGNERS, [], {"signers": ("['x']",)}, silence_complies=False),
+    "image/signed-by-owner": Broken(("namespace", "labels", "team"), "search", silence_complies=False),
     "image/vulnerabilities": Broken((*_SCAN, "counts"), {"critical": 1}, silence_complies=False),
     "labels/data-classification": Broken((*_LABELS, "data-classification"), "secret", silence_complies=False),
     "labels/environment": Broken((*_LABELS, "environment"), "prod", silence_complies=False),
     "labels/expiry": Broken((*_LABELS, "expires"), "2026-11-20", silence_complies=False),
     "labels/owner": Broken((*_LABELS, "owner"), "Search", {"owner": ()}),
+    "model/signed": Broken(_SIGNERS, [], {"signers": ("['x']",)}, silence_complies=False),
     "network/policy-present": Broken(
         ("namespace", "labels", "data-classification"),
         "restricted",
@@ -300,6 +310,8 @@ _DOCUMENT: dict[str, Any] = {
     "object": {},
     "facts": {
         "expressions": {},
+        "digests": {"r": {"status": "known", "value": {"digest": "sha256:" + "d" * 64}}},
+        "signatures": {"r": {"status": "known", "value": {"signers": ["platform"], "refused": []}}},
         "inventory": {"gpus/team=search": {"status": "known", "value": {"peak": 99, "objects": 3}}},
         "provenance": _evidence(
             "statements",
