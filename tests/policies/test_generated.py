@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from attestations.images import images_of
+from attestations.store import FACT_NAMES
 from evaluators.select import choose_engine, start_evaluator
 from pratique.decision import Decision, Door, Result
 from pratique.engine import Engine, Request
@@ -20,7 +22,7 @@ from pratique.errors import InputError
 from pratique.facts import Fact, FactSource
 from pratique.kinds import subject_of
 from pratique.policy import PolicySet
-from pratique.subject import Subject, Workload
+from pratique.subject import Subject
 from tests.policies.cases import REPOSITORY, Case, load_cases
 from tests.policies.conftest import ENGINES, SECONDS, facts_of
 from tests.support.policies import binding, configuration
@@ -159,7 +161,7 @@ _OF_PLATFORM = (
 
 
 def _facts(obj: dict[str, Any]) -> dict[str, FactSource]:
-    evidence = {name: _Evidence(name) for name in ("provenance", "sbom", "vulnerabilities")}
+    evidence = {name: _Evidence(name) for name in FACT_NAMES}
     return {**facts_of(Case("any", "allow", "generated", obj)), **evidence}
 
 
@@ -168,15 +170,14 @@ class _Evidence:
 
     known: ClassVar[Mapping[str, Sequence[Fact]]] = {
         name: [fact for case in load_cases().values() for fact in case.facts.get(name, {}).values()]
-        for name in ("provenance", "sbom", "vulnerabilities")
+        for name in FACT_NAMES
     }
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def keys(self, subject: Subject) -> Sequence[str]:
-        images = subject.content.images if isinstance(subject, Workload) else ()
-        return sorted({image.reference for image in images})
+        return sorted(images_of(subject))
 
     async def gather(self, keys: Sequence[str], *, deadline: float) -> Mapping[str, Fact]:
         facts = self.known[self.name]
