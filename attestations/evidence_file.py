@@ -191,7 +191,8 @@ def found_of(image: Mapping[str, Any]) -> Found:
     root = base64.b64decode(image["root"], validate=True)
     if digest_of(root, like=image["digest"]) != image["digest"]:
         raise ValueError(f"the manifest of {image['reference']} does not have the digest {image['digest']}")
-    if not image["manifests"].keys() <= {image["digest"], *_entries(root)}:
+    # All of them: an image is signed where every manifest is, so one that is left out would count as signed.
+    if image["manifests"].keys() != (set(_entries(root)) or {image["digest"]}):
         raise ValueError(f"the index of {image['reference']} has other manifests than are said here")
     return Found(
         registry=image["registry"],
@@ -214,11 +215,15 @@ def found_of(image: Mapping[str, Any]) -> Found:
 
 
 def _entries(root: bytes) -> Iterable[str]:
-    """The digests of the manifests that an index names; none where it is no index. Raises: ValueError."""
+    """The digests of the platform manifests that an index names, without BuildKit's attestations; none where it is no
+    index. Raises: ValueError."""
     document = orjson.loads(root)
     entries = document.get("manifests") if isinstance(document, dict) else None
     for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("digest"), str):
+        if not isinstance(entry, dict) or not isinstance(entry.get("digest"), str):
+            raise ValueError("an entry of the index has no digest")
+        notes = entry.get("annotations")
+        if not isinstance(notes, dict) or notes.get("vnd.docker.reference.type") != "attestation-manifest":
             yield entry["digest"]
 
 

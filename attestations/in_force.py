@@ -87,7 +87,7 @@ class EvidenceInForce:
         self._closing: set[asyncio.Task[None]] = set()
         self._watched: tuple[Path, ...] = () if file is None else (file,)
         self._tried: Signature = self._seen()
-        self.reader = self._read()
+        self.reader = self._reader(*self._read())
         """Reads images with what is in force."""
         database = None if state is None else EvidenceDatabase(state / DATABASE_NAME)
         self.store = EvidenceStore(self.reader, database=database)
@@ -111,12 +111,12 @@ class EvidenceInForce:
     async def poll(self) -> None:
         """Look once; bring the files into force if they are others than before, or say why not."""
         seen = await asyncio.to_thread(self._seen)
-        if seen == self._tried:
+        if seen == self._tried and not self.problem:
             return
         self._tried = seen
         former, client = self.reader, self._client
         try:
-            self.reader = self._read()
+            self.reader = self._reader(*await asyncio.to_thread(self._read))
         except ConfigError as error:
             if str(error) != self.problem:
                 log.error("the evidence configuration is not in force: %s", error)
@@ -152,20 +152,23 @@ class EvidenceInForce:
     def _seen(self) -> Signature:
         return signature(*self._watched)
 
-    def _read(self) -> ImageReader:
-        """Raises: ConfigError; what is in force has not changed."""
+    def _read(self) -> tuple[EvidenceConfiguration, RecordedImages | None]:
+        """What is in the files: the configuration, and imported evidence. Raises: ConfigError."""
         configuration = NOBODY if self._file is None else read_evidence_config(self._file)
         imported = None if self._state is None else self._state / IMPORTED_NAME
-        carried = read_evidence(imported) if imported is not None and imported.exists() else None
+        return configuration, read_evidence(imported) if imported is not None and imported.exists() else None
+
+    def _reader(self, configuration: EvidenceConfiguration, carried: RecordedImages | None) -> ImageReader:
+        """Raises: ConfigError; what is in force has not changed."""
         discoverer: Discoverer
         if self._recorded is not None:
             discoverer = self._recorded
         else:
             client = RegistryClient(configuration.registries, credentials_of(configuration, self._environ))
             discoverer, self._client = Registries(client, configuration.allowed), client
+        imported = None if self._state is None else self._state / IMPORTED_NAME
         watched = (self._file, *configuration.files, imported)
         self._watched = tuple(path for path in watched if path is not None)
-        self._tried = self._seen()
         return ImageReader(configuration, discoverer, carried=carried)
 
     def _close_later(self, client: RegistryClient) -> None:

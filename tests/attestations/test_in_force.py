@@ -367,3 +367,30 @@ def test_carried_evidence_cannot_say_what_is_in_an_index(
     carried.write_text(json.dumps({**document, "images": [more]}))
     with pytest.raises(ConfigError, match="other manifests than are said here"):
         read_evidence(carried)
+
+
+def test_carried_evidence_cannot_leave_out_the_manifest_that_nobody_signed(
+    place: Place, registry: Running, cosign: Cosign, keys: Mapping[str, Key], tmp_path: Path
+) -> None:
+    """Else an index would count as signed because all of its manifests that are left are."""
+    repository = registry.repository("team/part")
+    first, second = (repository.image(content=name) for name in (b"one", b"two"))
+    index = repository.index(
+        [each.descriptor(platform={"os": "linux", "architecture": "amd64"}) for each in (first, second)]
+    )
+    cosign.sign(f"{registry.host}/team/part@{first.digest}", keys["ours"])
+    image = parse_image(f"{registry.host}/team/part@{index.digest}", "")
+    carried = tmp_path / "carried.json"
+
+    async def export(evidence: EvidenceInForce) -> None:
+        examined = await evidence.reader.examine(image, image.digest, deadline=time.monotonic() + 20)
+        write_evidence(carried, {image.reference: examined.found})
+
+    within(place, export)
+    assert read_evidence(carried).images.keys() == {image.reference}
+    document = json.loads(carried.read_text())
+    for left in ({first.digest: "linux/amd64"}, {}):
+        part = {**document["images"][0], "manifests": left}
+        carried.write_text(json.dumps({**document, "images": [part]}))
+        with pytest.raises(ConfigError, match="other manifests than are said here"):
+            read_evidence(carried)
