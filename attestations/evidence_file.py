@@ -192,7 +192,7 @@ def found_of(image: Mapping[str, Any]) -> Found:
     if digest_of(root, like=image["digest"]) != image["digest"]:
         raise ValueError(f"the manifest of {image['reference']} does not have the digest {image['digest']}")
     # All of them: an image is signed where every manifest is, so one that is left out would count as signed.
-    if image["manifests"].keys() != (set(_entries(root)) or {image["digest"]}):
+    if image["manifests"].keys() != (set(platform_entries(root)) or {image["digest"]}):
         raise ValueError(f"the index of {image['reference']} has other manifests than are said here")
     return Found(
         registry=image["registry"],
@@ -214,7 +214,7 @@ def found_of(image: Mapping[str, Any]) -> Found:
     )
 
 
-def _entries(root: bytes) -> Iterable[str]:
+def platform_entries(root: bytes) -> Iterable[str]:
     """The digests of the platform manifests that an index names, without BuildKit's attestations; none where it is no
     index. Raises: ValueError."""
     document = orjson.loads(root)
@@ -222,8 +222,9 @@ def _entries(root: bytes) -> Iterable[str]:
     for entry in entries if isinstance(entries, list) else ():
         if not isinstance(entry, dict) or not isinstance(entry.get("digest"), str):
             raise ValueError("an entry of the index has no digest")
-        notes = entry.get("annotations")
-        if not isinstance(notes, dict) or notes.get("vnd.docker.reference.type") != "attestation-manifest":
+        # What a runtime may choose is told by the platform; a note that says otherwise is only the author's word.
+        platform = entry.get("platform")
+        if not isinstance(platform, dict) or {platform.get("os"), platform.get("architecture")} != {"unknown"}:
             yield entry["digest"]
 
 

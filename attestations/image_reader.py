@@ -15,7 +15,7 @@ from attestations.discovery import discover
 from attestations.documents import Digest, digested, document_kind, image_facts
 from attestations.evidence import SIGNATURE_PREDICATE, Found, Layout, Piece, Refused, Verified
 from attestations.evidence_config import EvidenceConfiguration
-from attestations.evidence_file import RecordedImages, united
+from attestations.evidence_file import RecordedImages, platform_entries, united
 from attestations.failures import NotAsked, RegistryFailure
 from attestations.hosts import matches_host
 from attestations.provenance import TrustedBuilder
@@ -157,6 +157,11 @@ def _signers(found: Found, verifier: Verifier, signatures: Sequence[Verified]) -
         return set(verifier.signers_met(each for each in signatures if each.subject == digest))
 
     whole = met(found.digest)
+    try:
+        if not set(platform_entries(found.root)) <= found.manifests.keys():
+            return whole  # something in the index may run, and is no manifest that we looked at
+    except ValueError:
+        return whole
     parts = [met(digest) for digest in found.manifests]
     return whole | set.intersection(*parts) if parts else whole
 

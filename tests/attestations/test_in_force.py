@@ -394,3 +394,23 @@ def test_carried_evidence_cannot_leave_out_the_manifest_that_nobody_signed(
         carried.write_text(json.dumps({**document, "images": [part]}))
         with pytest.raises(ConfigError, match="other manifests than are said here"):
             read_evidence(carried)
+
+
+def test_what_only_says_that_it_is_an_attestation_has_to_be_signed_too(
+    place: Place, registry: Running, cosign: Cosign, keys: Mapping[str, Key]
+) -> None:
+    """A runtime chooses by platform: the note of BuildKit hides nothing from it."""
+    repository = registry.repository("team/hidden")
+    good, evil = (repository.image(content=name) for name in (b"good", b"evil"))
+    platform = {"os": "linux", "architecture": "amd64"}
+    notes = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": good.digest}
+    index = repository.index(
+        [evil.descriptor(platform=platform, annotations=notes), good.descriptor(platform=platform)]
+    )
+    place.trust({"platform": [keys["ours"]]})
+    cosign.sign(f"{registry.host}/team/hidden@{good.digest}", keys["ours"])
+
+    async def test(evidence: EvidenceInForce) -> None:
+        assert await signers(evidence, f"{registry.host}/team/hidden@{index.digest}") == []
+
+    within(place, test)
