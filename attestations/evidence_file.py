@@ -222,9 +222,11 @@ def platform_entries(root: bytes) -> Iterable[str]:
     for entry in entries if isinstance(entries, list) else ():
         if not isinstance(entry, dict) or not isinstance(entry.get("digest"), str):
             raise ValueError("an entry of the index has no digest")
-        # What a runtime may choose is told by the platform; a note that says otherwise is only the author's word.
-        platform = entry.get("platform")
-        if not isinstance(platform, dict) or {platform.get("os"), platform.get("architecture")} != {"unknown"}:
+        # As discovery tells them: noted as an attestation, and for no platform, so that no runtime can choose it.
+        notes, platform = entry.get("annotations"), entry.get("platform")
+        noted = isinstance(notes, dict) and notes.get("vnd.docker.reference.type") == "attestation-manifest"
+        nowhere = isinstance(platform, dict) and {platform.get("os"), platform.get("architecture")} == {"unknown"}
+        if not (noted and nowhere):
             yield entry["digest"]
 
 
