@@ -88,7 +88,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result of one binding on one subject. `reason` says why for everything but `pass` and `fail`."""
+    """The result of one binding on one subject. `reason` says why for everything but `pass` and `fail`.
+
+    `waivers` are the `Waiver.reference` of those that exempt it: one, or several that add up."""
 
     binding: str
     policy: str
@@ -101,7 +103,7 @@ class Evaluation:
     on_undecided: Enforcement
     reason: str = ""
     findings: tuple[Finding, ...] = ()
-    waiver: str = ""
+    waivers: tuple[str, ...] = ()
     facts: Mapping[str, str] | None = None
 
     @property

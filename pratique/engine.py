@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from pratique.binding import Binding
 from pratique.cache import DecisionCache
@@ -56,7 +56,7 @@ from pratique.mutation import (
 from pratique.policy import PolicySet
 from pratique.subject import GroupVersionKind, ImageRef, Resource, Subject, Workload
 from pratique.uuid7 import uuid7
-from pratique.waiver import Waiver, written_time
+from pratique.waiver import Waiver, raised, written_time
 
 _FACTS = "facts."
 _IDENTITY = "identity"
@@ -393,13 +393,15 @@ class Engine:
 
     def _with_waivers(self, binding: Binding, context: _Context) -> Binding | None:
         """The binding with the parameters that a waiver raises; None where one waives its policy whole."""
-        for waiver in self.configuration.waivers:
-            covered = waiver.covers(binding.policy.name, context.inputs, images_of(context.subject))
-            if covered and not waiver.why_not(context.now):
-                if not waiver.parameters:
-                    return None
-                binding = replace(binding, parameters={**binding.parameters, **waiver.parameters})
-        return binding
+        counting = [waiver for waiver in self._waivers_of(binding, context) if not waiver.why_not(context.now)]
+        if not all(waiver.parameters for waiver in counting):
+            return None
+        return replace(binding, parameters=raised(binding.parameters, counting, binding.policy))
+
+    def _waivers_of(self, binding: Binding, context: _Context) -> list[Waiver]:
+        """Those meant for this policy on this subject, whether or not they count."""
+        policy, images = binding.policy.name, images_of(context.subject)
+        return [waiver for waiver in self.configuration.waivers if waiver.covers(policy, context.inputs, images)]
 
     def match_inputs(self, subject: Subject, request: Request) -> MatchInputs:
         """What bindings are matched against."""
@@ -514,33 +516,53 @@ class Engine:
         notes: list[str] = []
         for evaluation in evaluations:
             if evaluation.result is Result.FAIL:
-                for waiver in self.configuration.waivers:
-                    if not waiver.covers(evaluation.policy, context.inputs, images_of(context.subject)):
-                        continue
-                    if why := waiver.why_not(context.now):
-                        notes.append(f"waiver {waiver.name} does not count: {why}")
-                    elif await self._covered(evaluation, by_name[evaluation.binding], waiver, context):
-                        evaluation = replace(
-                            evaluation,
-                            result=Result.EXEMPT,
-                            reason=f"waiver {waiver.name} until {written_time(waiver.expires)}: {waiver.reason}",
-                            waiver=waiver.reference,
-                        )
-                        break
-                    else:
-                        notes.append(f"waiver {waiver.name} raises the limit, but not as far as is asked for")
+                binding = by_name[evaluation.binding]
+                if waivers := await self._waived_by(binding, context, notes):
+                    evaluation = replace(
+                        evaluation,
+                        result=Result.EXEMPT,
+                        reason="; ".join(
+                            f"waiver {each.name} until {written_time(each.expires)}: {each.reason}" for each in waivers
+                        ),
+                        waivers=tuple(each.reference for each in waivers),
+                    )
             waived.append(evaluation)
         return tuple(waived), tuple(dict.fromkeys(notes))
 
-    async def _covered(self, evaluation: Evaluation, binding: Binding, waiver: Waiver, context: _Context) -> bool:
-        """Whether nothing is left to find under the parameters that the waiver raises."""
-        if not waiver.parameters:
+    async def _waived_by(self, binding: Binding, context: _Context, notes: list[str]) -> Sequence[Waiver]:
+        """The waiver that exempts what `binding` found, or those that do so only together. `notes` gets why others that
+        are meant for it do not."""
+        adding: list[Waiver] = []
+        for waiver in self._waivers_of(binding, context):
+            if why := waiver.why_not(context.now):
+                notes.append(f"waiver {waiver.name} does not count: {why}")
+            elif waiver.adds(binding.policy):
+                adding.append(waiver)
+            elif await self._are_enough(binding, [waiver], context):
+                return [waiver]
+            else:
+                notes.append(_TOO_LITTLE.format(waiver.name))
+        if not adding or not await self._are_enough(binding, adding, context):
+            notes += [_TOO_LITTLE.format(waiver.name) for waiver in adding]
+            return []
+        for waiver in tuple(adding):
+            others = [each for each in adding if each is not waiver]
+            if others and await self._are_enough(binding, others, context):
+                adding = others
+        return adding
+
+    async def _are_enough(self, binding: Binding, waivers: Sequence[Waiver], context: _Context) -> bool:
+        """Whether nothing is left to find under the parameters that the waivers raise."""
+        if not all(waiver.parameters for waiver in waivers):
             return True
-        raised = replace(binding, parameters={**binding.parameters, **waiver.parameters})
-        document = _Document.of((raised,), raised.parameters)
+        binding = replace(binding, parameters=raised(binding.parameters, waivers, binding.policy))
+        document = _Document.of((binding,), binding.parameters)
         (answer,) = await self._ask([document], context)
         result = answer[binding.policy.name]
         return isinstance(result, PolicyResult) and not result.violations
+
+
+_TOO_LITTLE: Final = "waiver {} raises the limit, but not as far as is asked for"
 
 
 def match_inputs(subject: Subject, request: Request, labels_of: NamespaceLabels) -> MatchInputs:

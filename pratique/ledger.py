@@ -8,7 +8,7 @@ What is kept of a decision is its *record*, a JSON object with these fields (tim
     id, time, door, outcome, subject {group, version, kind, namespace, name, uid, digest}, operation, subresource, user,
     groups, dry_run, bundle_digest, configuration_digest, engine, engine_version, cached, milliseconds, no_match,
     not_passed [policy name and policy id of each evaluation that did not pass],
-    evaluations [{binding, policy, policy_id, severity, result, enforcement, on_undecided, reason, waiver, facts,
+    evaluations [{binding, policy, policy_id, severity, result, enforcement, on_undecided, reason, waivers, facts,
                   findings [{message, path, patches [{op, path, value}]}], findings_omitted}], notes,
     match_inputs {type, namespace, name, namespace_labels, labels, being_deleted, inferred (only if it is)}
 
@@ -552,7 +552,7 @@ def record_document(decision: Decision, *, kept_findings: int | None = None) -> 
                 "enforcement": evaluation.enforcement,
                 "on_undecided": evaluation.on_undecided,
                 "reason": evaluation.reason,
-                "waiver": evaluation.waiver,
+                "waivers": evaluation.waivers,
                 "facts": evaluation.facts,
                 "findings": evaluation.findings[:kept_findings],
                 "findings_omitted": 0 if kept_findings is None else max(0, len(evaluation.findings) - kept_findings),
@@ -724,8 +724,9 @@ class LedgerReader:
                 before = sequence
                 document = orjson.loads(text)
                 for evaluation in document["evaluations"]:
-                    if evaluation["result"] == Result.EXEMPT and evaluation["waiver"]:  # else it was a bypass
-                        found.setdefault(evaluation["waiver"], datetime.fromisoformat(document["time"]))
+                    if evaluation["result"] == Result.EXEMPT:  # of none, where it was a bypass
+                        for waiver in _waivers(evaluation):
+                            found.setdefault(waiver, datetime.fromisoformat(document["time"]))
             if len(rows) < PAGE_ROWS:
                 return found
 
@@ -867,6 +868,13 @@ def _decision(document: Mapping[str, Any], policies: Mapping[str, PolicyMetadata
     )
 
 
+def _waivers(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of a recorded evaluation; before waivers could add up, there was one, or an empty string."""
+    if "waivers" in evaluation:
+        return tuple(evaluation["waivers"])
+    return (evaluation["waiver"],) if evaluation["waiver"] else ()
+
+
 def _evaluation(value: Mapping[str, Any], policies: Mapping[str, PolicyMetadata]) -> Evaluation:
     policy = policies.get(value["policy"]) or RULES.get(value["policy"])
     return Evaluation(
@@ -884,7 +892,7 @@ def _evaluation(value: Mapping[str, Any], policies: Mapping[str, PolicyMetadata]
             Finding(finding["message"], finding["path"], tuple(Patch(**patch) for patch in finding["patches"]))
             for finding in value["findings"]
         ),
-        waiver=value["waiver"],
+        waivers=_waivers(value),
         facts=value["facts"],
     )
 

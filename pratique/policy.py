@@ -55,6 +55,7 @@ class PolicyMetadata:
     its JSON Schema; `needs` names the parts of `input` beyond `subject` and `parameters` that the policy may read.
     `reads` names Kubernetes' own fields of pods and containers that it reads, itself or in what it calls of `lib`; None
     where it does not say, so that it is sent all.
+    Lists among the parameters that say `additive: true` are united where several waivers name them.
     With `override`, its patches may change what the author of an object wrote; without, they only add what is missing.
     """
 
@@ -79,6 +80,11 @@ class PolicyMetadata:
     def defaults(self) -> dict[str, Any]:
         """The default of each parameter that has one."""
         return {name: schema["default"] for name, schema in self.parameters.items() if "default" in schema}
+
+    @property
+    def additive(self) -> frozenset[str]:
+        """The parameters to which each waiver adds, so that several waivers of one object add up."""
+        return frozenset(name for name, schema in self.parameters.items() if schema.get("additive") is True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -695,13 +701,18 @@ class _Annotation:
                     f"the parameter `{name}` has no JSON Schema with a type; write `{{type: integer}}`, say", *path
                 )
                 continue
-            if self._schema(schema, name, path) and "default" in schema:
+            if not self._schema(schema, name, path):
+                continue
+            if "additive" in schema and not (schema["additive"] is True and schema["type"] == "array"):
+                self._wrong("only a list adds up; write `additive: true` with `type: array`, or remove it", *path)
+            if "default" in schema:
                 for error in jsonschema_rs.Draft202012Validator(schema).iter_errors(schema["default"]):
                     self._wrong(f"the default of `{name}` fails its own schema: {error.message}", *path, "default")
         return value
 
     def _schema(self, schema: Mapping[str, Any], name: str, path: tuple[str, ...]) -> bool:
         """Whether a parameter's schema is a JSON Schema, and it and those in it have known keywords only."""
+        schema = {keyword: value for keyword, value in schema.items() if keyword != "additive"}
         unknown = sorted({keyword for part in _schemas_in(schema) for keyword in part.keys() - _SCHEMA_KEYS})
         for keyword in unknown:
             self._wrong(

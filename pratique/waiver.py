@@ -41,6 +41,10 @@ class Waiver:
     source: str = field(default="", compare=False)
     document: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
+    def adds(self, policy: PolicyMetadata) -> bool:
+        """Whether it only adds to lists of `policy`, so that several such waivers of one object add up."""
+        return bool(self.parameters) and self.parameters.keys() <= policy.additive
+
     @property
     def reference(self) -> str:
         """How evaluations name this waiver: two of one name that differ in anything are told apart."""
@@ -65,6 +69,19 @@ class Waiver:
         if self.approved_at is not None and now < self.approved_at:
             return f"it counts from {written_time(self.approved_at)} on, which its approval says"
         return ""
+
+
+def raised(parameters: Mapping[str, Any], waivers: Sequence[Waiver], policy: PolicyMetadata) -> dict[str, Any]:
+    """`parameters` of a binding as `waivers` raise them: lists of additive parameters are united, of others the last
+    waiver's value counts."""
+    found = dict(parameters)
+    for waiver in waivers:
+        for name, value in waiver.parameters.items():
+            if name in policy.additive:
+                held = found.get(name, [])
+                value = [*held, *(each for each in value if each not in held)]
+            found[name] = value
+    return found
 
 
 def image_matches(glob: str, image: ImageRef) -> bool:

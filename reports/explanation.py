@@ -128,8 +128,7 @@ def _evaluation_lines(evaluation: Evaluation) -> list[str]:
     lines += [f"      at {visible(each.path) or '/'}: {visible(each.message)}" for each in evaluation.findings]
     if evaluation.findings and evaluation.remediation and evaluation.result is not Result.MUTATED:
         lines.append(f"      fix: {visible(evaluation.remediation)}")
-    if evaluation.waiver:
-        lines.append(f"      waiver {visible(evaluation.waiver)}")
+    lines += [f"      waiver {visible(waiver)}" for waiver in evaluation.waivers]
     lines += [f"      fact {visible(name)}: {digest}" for name, digest in sorted((evaluation.facts or {}).items())]
     return lines
 

@@ -15,8 +15,8 @@ _WHY = "the autoscalers are not known"
     [
         (evaluation(result=Result.PASS), evaluation(result=Result.NOT_EVALUATED, reason=_WHY)),
         (
-            evaluation(result=Result.EXEMPT, reason="waiver", waiver="w", findings=(finding(),)),
-            evaluation(result=Result.NOT_EVALUATED, reason=_WHY, waiver="w", findings=(finding(),)),
+            evaluation(result=Result.EXEMPT, reason="waiver", waivers=("w",), findings=(finding(),)),
+            evaluation(result=Result.NOT_EVALUATED, reason=_WHY, waivers=("w",), findings=(finding(),)),
         ),
         (evaluation(), evaluation()),
         (evaluation(result=Result.ERROR, reason="down"), evaluation(result=Result.ERROR, reason="down")),

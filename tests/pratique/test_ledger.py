@@ -89,7 +89,7 @@ def test_decision_is_read_as_it_was_recorded(tmp_path: Path) -> None:
             remediation="Mend image/digest.",
             result=Result.EXEMPT,
             reason="waiver w until 2027: agreed",
-            waiver="w@sha256:1",
+            waivers=("w@sha256:1",),
         ),
         notes=("a note",),
         configuration_digest=CONFIGURATION.digest,
@@ -128,13 +128,26 @@ def test_record_has_the_documented_fields(tmp_path: Path) -> None:
         "enforcement": "deny",
         "on_undecided": "deny",
         "reason": "",
-        "waiver": "",
+        "waivers": [],
         "facts": None,
         "findings": [
             {"message": "this Job can use 16 GPUs; at most 4 are allowed", "path": "/spec", "patches": []},
         ],
         "findings_omitted": 0,
     }
+
+
+def test_record_of_the_time_when_one_waiver_exempted_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite3"
+    record(path, decision(evaluation(result=Result.EXEMPT, waivers=("w@sha256:1",)), evaluation("IMG-001")))
+    with sqlite3.connect(path) as connection:
+        (text,) = connection.execute("SELECT record FROM decisions").fetchone()
+        older = text.replace('"waivers":["w@sha256:1"]', '"waiver":"w@sha256:1"').replace('"waivers":[]', '"waiver":""')
+        connection.execute("UPDATE decisions SET record = ?", (older,))
+    connection.close()
+    assert "waivers" not in older
+    assert [each.waivers for each in LedgerReader(path).get(ID).decision.evaluations] == [("w@sha256:1",), ()]
+    assert list(LedgerReader(path).waivers_used()) == ["w@sha256:1"]
 
 
 def test_columns_say_the_same_as_the_record(tmp_path: Path) -> None:

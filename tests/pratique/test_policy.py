@@ -312,6 +312,11 @@ def test_what_is_wrong_is_named_at_its_line(tmp_path: Path, old: str, new: str, 
          "the schema of `limit` has the unknown keyword `patern`; correct or remove it"),
         ("{type: string, $ref: 'https://example.com/x'}",
          "the schema of `limit` has the unknown keyword `$ref`; correct or remove it"),
+        ("{type: integer, additive: true}",
+         "only a list adds up; write `additive: true` with `type: array`, or remove it"),
+        ("{type: array, additive: 1}", "only a list adds up; write `additive: true` with `type: array`, or remove it"),
+        ("{type: array, additive: false}",
+         "only a list adds up; write `additive: true` with `type: array`, or remove it"),
     ],
 )  # fmt: skip
 def test_a_parameter_is_a_json_schema_with_a_default_that_fits(tmp_path: Path, schema: str, expected: str) -> None:

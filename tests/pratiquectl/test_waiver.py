@@ -457,7 +457,8 @@ def test_stale_are_those_that_end_were_never_used_or_have_no_target(place: Place
     targets = place.write(place.root / "objects.yaml", workloads.pod("here", namespace="team-a"))
     digests = {each["name"]: each["digest"] for each in json.loads(place.list("list", "-o", "json")[1])}
     exempt = [
-        evaluation(result=Result.EXEMPT, waiver=f"{name}@{digests[name]}") for name in ("used", "soon", "over", "gone")
+        evaluation(result=Result.EXEMPT, waivers=(f"{name}@{digests[name]}",))
+        for name in ("used", "soon", "over", "gone")
     ]
     asyncio.run(_record(place.root / "state" / DATABASE_NAME, exempt[:1]))
     code, out, err = place.list("list", "--stale", "--targets", targets, "-o", "json")

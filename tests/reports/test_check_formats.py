@@ -57,7 +57,7 @@ _WARNED = replace(
     findings=(*_IMAGES.findings, finding("container b has no digest", "/spec/containers/1/image")),
 )
 _WAIVED = replace(
-    _GPUS, result=Result.EXEMPT, reason="waiver q4 until 2027-01-01T00:00:00Z: agreed", waiver="q4@sha256:1"
+    _GPUS, result=Result.EXEMPT, reason="waiver q4 until 2027-01-01T00:00:00Z: agreed", waivers=("q4@sha256:1",)
 )
 _OPEN = evaluation("IMG-003", policy="image/signed", result=Result.ERROR, reason="the registry did not answer in 2 s")
 

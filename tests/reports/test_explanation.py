@@ -35,7 +35,7 @@ def test_text_names_waiver_facts_cache_notes_and_what_an_error_means() -> None:
         binding="waived",
         result=Result.EXEMPT,
         reason="waiver q4 until 2027-01-01T00:00:00Z: agreed",
-        waiver="q4@sha256:1",
+        waivers=("q4@sha256:1",),
         facts={"signatures:app": "sha256:2"},
     )
     made = decision(exempt, ERROR, cached=True, dry_run=True, subresource="scale", notes=("a note\x1b",))

@@ -38,8 +38,9 @@
 #     waived_vulnerabilities:
 #       description: >-
 #         The same, for waivers: a waiver with parameters waived_vulnerabilities [CVE-2026-1234] ends by itself, and leaves what the
-#         binding ignores. All that an object needs waived stands in one waiver.
+#         binding ignores. Several waivers of one object add up.
 #       type: array
+#       additive: true
 #       items: {type: string, minLength: 1}
 #       uniqueItems: true
 #       default: []
