@@ -12,6 +12,8 @@ from typing import Any, cast
 REPOSITORY = Path(__file__).resolve().parents[4]
 CONFTEST = REPOSITORY / ".cache" / "tools" / "conftest"
 
+CORPUS = Path(__file__).parent / "corpus"
+
 TIMEOUT_SECONDS = 10
 
 
@@ -20,7 +22,7 @@ class Refused(Exception):
 
 
 def conftest_parse(path: Path, parser: str = "", **environment: str) -> Any:
-    """What `conftest parse` prints for the file at `path`.
+    """What `conftest parse`, run in the folder `CORPUS`, prints for the file at the absolute `path`.
 
     Raises:
         Refused: it prints an error instead.
@@ -44,6 +46,7 @@ def _run(paths: Sequence[Path], parser: str, environment: Mapping[str, str]) -> 
         done = subprocess.run(
             [CONFTEST, "parse", *chosen, *paths],
             capture_output=True,
+            cwd=CORPUS,
             env={**os.environ, **environment},
             timeout=TIMEOUT_SECONDS,
             check=False,
