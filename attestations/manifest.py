@@ -33,6 +33,7 @@ _MAX_SIZE = 2**63 - 1
 """Sizes are int64 in image-spec's `Descriptor`."""
 _MANIFEST_FIELDS = ("mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject", "annotations")
 _DESCRIPTOR_FIELDS = ("mediaType", "digest", "size", "artifactType", "annotations", "platform")
+_PLATFORM_FIELDS = ("os", "architecture", "variant")
 
 
 class NotAManifest(Malformed):
@@ -209,4 +210,5 @@ def _platform(value: object, digest: str) -> str:
         return ""
     if not isinstance(value, dict):
         raise Malformed(f"a platform in the manifest {digest} is not an object")
-    return "/".join(part for part in (_text(value, name, digest) for name in ("os", "architecture", "variant")) if part)
+    _no_twins(value, _PLATFORM_FIELDS, digest)
+    return "/".join(part for part in (_text(value, name, digest) for name in _PLATFORM_FIELDS) if part)

@@ -119,6 +119,10 @@ def test_kind_is_the_artifact_type_or_that_of_the_configuration() -> None:
         (manifest(subject=[]), "has a descriptor that is not an object"),
         ({"mediaType": OCI_INDEX, "manifests": [{**LAYER, "platform": "linux"}]}, "a platform .* is not an object"),
         ({"mediaType": OCI_INDEX, "manifests": [{**LAYER, "platform": {"os": 1}}]}, "os .* is not text"),
+        (
+            {"mediaType": OCI_INDEX, "manifests": [{**LAYER, "platform": {"os": "unknown", "OS": "linux"}}]},
+            "has a field 'OS', which others read as another",
+        ),
     ],
 )
 def test_what_is_no_manifest_is_refused(document: Any, message: str) -> None:
