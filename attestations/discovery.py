@@ -50,7 +50,7 @@ MAX_LAYERS = 2000
 MAX_PIECE_BYTES = 32 * 2**20
 """Protects memory from one piece of evidence; the largest SBOMs with all their files stay below."""
 MAX_EVIDENCE_BYTES = 96 * 2**20
-"""Protects memory from all the evidence of one image."""
+"""Protects memory from all the evidence of one image, and time: a layer that is named twice is read twice."""
 MAX_SNIFFED_BYTES = 2**20
 """Up to this size, JSON without a media type of its own is looked into: what is to be recognised there is small."""
 
@@ -249,35 +249,23 @@ class _Discovery:
 
     def _wanted(self, harvest: _Harvest) -> Iterable[_Wanted]:
         """The layers that are evidence, within the limits; each once, although it may be found in two ways."""
-        found: dict[tuple[str, str, str], _Wanted] = {}
+        found: dict[tuple[str, str, int], _Wanted] = {}
         for holder in harvest.holders:
-            for each in judge(holder.manifest, is_attestation_tag=holder.is_attestation_tag):
+            # By its place: two of cosign's signatures are one payload, and differ in the annotations of the layer.
+            judged = judge(holder.manifest, is_attestation_tag=holder.is_attestation_tag)
+            for place, each in enumerate(judged):
                 if isinstance(each, str):
                     harvest.unread.append(Unread(holder.covers, holder.manifest.digest, each))
                 else:
                     layout, layer = each
-                    key = (holder.covers, holder.manifest.digest, layer.digest)
+                    key = (holder.covers, holder.manifest.digest, place)
                     found.setdefault(key, _Wanted(layout, holder, layer))
         if len(found) > MAX_LAYERS:
             raise TooLarge(f"more than {MAX_LAYERS} pieces of evidence hang on {self._image.reference}")
         return found.values()
 
     async def _pieces(self, wanted: Sequence[_Wanted], harvest: _Harvest) -> list[Piece]:
-        sizes: dict[str, int] = {}
-        total = 0
-        for each in wanted:
-            layer = each.layer
-            if layer.digest in sizes:
-                continue
-            if layer.size > MAX_PIECE_BYTES:
-                reason = f"its layer {layer.digest} has {layer.size} bytes, more than {MAX_PIECE_BYTES}"
-            elif total + layer.size > MAX_EVIDENCE_BYTES:
-                reason = f"with its layer {layer.digest}, the evidence would have more than {MAX_EVIDENCE_BYTES} bytes"
-            else:
-                sizes[layer.digest] = layer.size
-                total += layer.size
-                continue
-            harvest.unread.append(Unread(each.holder.covers, each.holder.manifest.digest, reason))
+        sizes = self._sizes(wanted, harvest)
         blobs = await together(self._blob(digest, size) for digest, size in sizes.items())
         contents = dict(zip(sizes, blobs, strict=True))
         pieces = []
@@ -296,6 +284,26 @@ class _Discovery:
             else:
                 pieces.append(_piece(each, content, harvest.platforms))
         return pieces
+
+    def _sizes(self, wanted: Sequence[_Wanted], harvest: _Harvest) -> dict[str, int]:
+        """What is fetched: the size of each layer by its digest, without those that are too large.
+
+        Raises:
+            TooLarge: all together it is too much. What would be left out may be what is newest.
+        """
+        sizes: dict[str, int] = {}
+        total = 0
+        for each in wanted:
+            layer = each.layer
+            if layer.size > MAX_PIECE_BYTES:
+                reason = f"its layer {layer.digest} has {layer.size} bytes, more than {MAX_PIECE_BYTES}"
+                harvest.unread.append(Unread(each.holder.covers, each.holder.manifest.digest, reason))
+            else:
+                sizes.setdefault(layer.digest, layer.size)
+                total += layer.size
+        if total > MAX_EVIDENCE_BYTES:
+            raise TooLarge(f"the evidence of {self._image.reference} has more than {MAX_EVIDENCE_BYTES} bytes")
+        return sizes
 
     async def _blob(self, digest: str, size: int) -> bytes | None:
         where = self._image.registry, self._image.repository

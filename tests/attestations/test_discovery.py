@@ -250,6 +250,23 @@ def test_platform_named_by_its_own_digest_has_what_hangs_on_it_alone(running: Ru
     assert [each.content for each in found(running, f"@{image.digest}").pieces] == [b"{}image"]
 
 
+def test_two_of_cosigns_signatures_are_one_payload(running: Running, repository: Repository) -> None:
+    image = repository.image("v1")
+    notes = [{"dev.cosignproject.cosign/signature": signature} for signature in ("of the first", "of the second")]
+    layers = [(SIMPLE_SIGNING, b"the same payload", each) for each in notes]
+    repository.artifact(layers, tag=tag_of(image, ".sig"))
+    assert [each.annotations for each in found(running, ":v1").pieces] == notes
+
+
+def test_layer_that_is_named_often_is_not_read_without_end(
+    running: Running, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "MAX_EVIDENCE_BYTES", 9)
+    repository.artifact([(SIMPLE_SIGNING, b"1234", {})] * 3, tag=tag_of(repository.image("v1"), ".sig"))
+    with pytest.raises(TooLarge, match="has more than 9 bytes"):
+        found(running, ":v1")
+
+
 def test_one_layer_under_several_manifests_is_fetched_once(running: Running, repository: Repository) -> None:
     image = repository.image("v1")
     both = [
@@ -454,20 +471,8 @@ def test_bundle_of_fifty_megabytes_is_not_fetched(running: Running, repository: 
     assert everything.unread == (Unread(image.digest, large.digest, reason),)
 
 
-def test_all_evidence_together_is_limited(
-    running: Running, repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(discovery, "MAX_EVIDENCE_BYTES", 10)
-    image = repository.image("v1")
-    pushed = refer(repository, image, [(BUNDLE, b"12345678", {}), (BUNDLE, b"abc", {}), (BUNDLE, b"de", {})])
-    everything = found(running, ":v1")
-    assert [each.content for each in everything.pieces] == [b"12345678", b"de"]
-    reason = f"with its layer {digest_of(b'abc')}, the evidence would have more than 10 bytes"
-    assert everything.unread == (Unread(image.digest, pushed.digest, reason),)
-
-
-@pytest.mark.parametrize("limit", ["MAX_REFERRING", "MAX_LAYERS", "MAX_MANIFEST_BYTES"])
-def test_more_than_a_limit_of_manifests_and_layers_is_refused(
+@pytest.mark.parametrize("limit", ["MAX_REFERRING", "MAX_LAYERS", "MAX_MANIFEST_BYTES", "MAX_EVIDENCE_BYTES"])
+def test_more_than_a_limit_is_refused_and_never_left_out(
     running: Running, repository: Repository, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     image = repository.image("v1")
