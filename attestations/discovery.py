@@ -1,4 +1,4 @@
-"""All that hangs on an image, whatever the layout: an image reference becomes `Found`.
+"""All that hangs on an image, whatever the layout: a reference with a digest becomes `Found`.
 
 On the index and on each manifest below it are asked, side by side: the referrers API, its fallback tag, and cosign's
 tags `.sig` and `.att`. What refers is judged by its own manifest and the media types of its layers, never by what a
@@ -6,9 +6,8 @@ list says of it (where `artifactType` is often `application/vnd.oci.empty.v1+jso
 
 How often we go to the registry and back, after the login (`tests/attestations/test_discovery.py` counts):
 
-    image by its digest   1. manifest, and all that is asked about its digest   2. referring manifests   3. layers
-    image by a tag        one more, before: nothing can be asked about a digest that is not known yet
-    index                 one more: the digests below it are known when it is there
+    image   1. manifest, and all that is asked about its digest   2. referring manifests   3. layers
+    index   one more: the digests below it are known when it is there
 
 Each layer is fetched once, and the number of requests does not depend on who is going to look at them.
 """
@@ -97,8 +96,9 @@ class _Harvest:
 
 
 async def discover(client: RegistryClient, image: ImageRef, *, deadline: float) -> Found:
-    """Everything that hangs on the image. What cannot be read as evidence is `Unread`; what cannot be *fetched* makes
-    all of it fail, because a piece that is missing must not look like one that does not exist.
+    """Everything that hangs on the image, which is named by its digest. What cannot be read as evidence is `Unread`;
+    what cannot be *fetched* makes all of it fail, because a piece that is missing must not look like one that does not
+    exist.
 
     Raises:
         NotFound: there is no such image.
@@ -138,9 +138,6 @@ class _Discovery:
 
     async def _root(self) -> tuple[Manifest, _Harvest]:
         """The image's own manifest or index, and all manifests of evidence."""
-        if not self._image.digest:
-            root = await self._manifest(self._image.tag)
-            return root, _merged(await together((self._about(root.digest), self._below(root, depth=1))))
         roots: list[Manifest] = []
 
         async def descend() -> _Harvest:
