@@ -172,13 +172,14 @@ class DockerConfiguration:
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> DockerConfiguration:
-        """The one that Docker itself would use: below DOCKER_CONFIG, or below HOME."""
-        folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", ""), ".docker"))
+        """The one that Docker itself would use: below DOCKER_CONFIG, or below HOME; without either, that of the root
+        folder, and never one of the working directory."""
+        folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or "/", ".docker"))
         return cls(folder / "config.json", environ=environ)
 
     async def candidates(self, registry: str, repository: str, *, seconds: float) -> Candidates:
         try:
-            document = self._read()
+            document = await asyncio.to_thread(self._read)
             entries = _entries(document.get("auths"), str(self._file))
         except FileNotFoundError:
             return Candidates()

@@ -57,11 +57,11 @@ MAX_REFERRER_PAGES = 32
 LOOP_BYTES = 2**20
 """Protects the event loop: the digest of what is larger is computed in another thread."""
 MAX_LINK_LENGTH = 4096
-"""Protects the regular expression that reads a `Link`."""
+"""Protects the regular expression that reads a `Link`: longer ones are no honest address."""
 
 _NO_REFERRERS_API = frozenset({400, 404, 405, 406})
 """How registries without the referrers API answer; a 404 is what the specification has for them."""
-_NEXT = re.compile(r"<([^<>]*)>\s*;[^,]*\brel=\"?next(?![\w-])", re.IGNORECASE)
+_NEXT = re.compile(r"<([^<>]*)>\s*;[^,<>]*\brel\s*=\s*\"?next(?![\w-])", re.IGNORECASE)
 
 T = TypeVar("T")
 
@@ -399,12 +399,15 @@ def _page(answer: Answer, asked: str) -> Manifest:
 
 
 def _next_page(answer: Answer, asked: str) -> str:
-    """Where the `Link` (RFC 8288) says that the list goes on; empty where it ends."""
+    """Where the `Link` (RFC 8288) says that the list goes on, seen from where it stands; empty where it ends."""
     link = answer.headers.get("Link", "")
     if len(link) > MAX_LINK_LENGTH:
         raise TooLarge(f"{name_of(answer.url)} gives a Link of more than {MAX_LINK_LENGTH} characters for {asked}")
     following = _NEXT.search(link)
-    return following[1] if following else ""
+    try:
+        return str(answer.url.join(following[1])) if following else ""
+    except (httpx.InvalidURL, ValueError) as error:
+        raise Malformed(f"{name_of(answer.url)} leads to no address, asked for {asked}") from error
 
 
 def _limit_referrers(count: int, digest: str) -> None:

@@ -7,10 +7,11 @@ never unpacked, and cookies do not exist.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -314,15 +315,14 @@ class Transport:
         name, seconds = name_of(request.url), self._clock() - request.started
         if isinstance(error, httpx.TimeoutException):
             return TimedOut(f"{name} took no connection within {seconds:.1f} s, asked for {request.asked}: retry")
-        tls = _cause(error, ssl.SSLError)
+        tls = next((each for each in _causes(error) if isinstance(each, ssl.SSLError)), None)
         if isinstance(tls, ssl.SSLCertVerificationError):
             return TlsFailed(
                 f"the certificate of {name} is not trusted ({tls.verify_message}): give its authority in the settings"
             )
         if tls is not None:
-            return TlsFailed(f"there is no TLS with {name} ({getattr(tls, 'reason', None) or tls})")
-        system = _cause(error, OSError)
-        said = getattr(system, "strerror", None) or str(error) or type(error).__name__
+            return TlsFailed(f"there is no TLS with {name} ({tls.reason or tls})")
+        said = next(filter(None, map(_system_said, _causes(error))), "") or str(error) or type(error).__name__
         what = "there is no connection with" if isinstance(error, httpx.ConnectError) else "the connection broke with"
         return Unreachable(f"{what} {name} after {seconds:.1f} s, asked for {request.asked} ({said}): retry")
 
@@ -368,9 +368,16 @@ def _same_origin(one: httpx.URL, other: httpx.URL) -> bool:
     return (one.scheme, one.netloc) == (other.scheme, other.netloc)
 
 
-def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
-    """The first exception of the kind among the causes of `error`."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it; of several side by side, as with the addresses of a name, the first."""
     seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, kind):
-        seen = seen.__cause__ or seen.__context__
-    return seen
+    while seen is not None:
+        yield seen
+        seen = seen.exceptions[0] if isinstance(seen, BaseExceptionGroup) else seen.__cause__ or seen.__context__
+
+
+def _system_said(error: BaseException) -> str:
+    """What the system says of an error; asyncio puts words of its own (`Connect call failed`) in their place."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return ""
+    return os.strerror(error.errno) if error.errno > 0 else error.strerror or ""  # negative: of getaddrinfo

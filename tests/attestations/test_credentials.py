@@ -191,6 +191,14 @@ def test_file_below_home(tmp_path: Path) -> None:
     assert users(DockerConfiguration.of_environment({"HOME": str(tmp_path)}), "quay.io/a") == ["ada"]
 
 
+def test_file_in_the_working_directory_is_never_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".docker").mkdir()
+    (tmp_path / ".docker" / "config.json").write_text(json.dumps({"auths": {"quay.io": login("ada")}}))
+    monkeypatch.chdir(tmp_path)
+    for environ in ({}, {"HOME": ""}):
+        assert users(DockerConfiguration.of_environment(environ), "quay.io/a") == []
+
+
 def test_file_is_read_anew(docker: Docker) -> None:
     source = docker.write({"auths": {"quay.io": login("ada")}})
     assert users(source, "quay.io/a") == ["ada"]
