@@ -27,6 +27,8 @@ MAX_REDIRECTS = 5
 """Protects us from going in circles; registries redirect once, to where their blobs are."""
 MAX_ERROR_BYTES = 8 * 2**10
 """How much of an answer that is no success is read, so that its connection can be used again."""
+MAX_SAID_BYTES = 300
+"""How much of it is told."""
 MAX_HOSTS = 256
 """Protects our sockets and memory from images and redirects that name ever new hosts: those that were not asked for the
 longest time are forgotten."""
@@ -63,6 +65,11 @@ class Answer:
     body: bytes = field(repr=False)
     url: httpx.URL
     origin: bool
+
+    @property
+    def said(self) -> str:
+        """How the body begins, for messages."""
+        return self.body[:MAX_SAID_BYTES].decode(errors="replace").strip()
 
 
 @dataclass(slots=True)
@@ -139,11 +146,11 @@ class Transport:
         for _ in range(redirects + 1):
             sent = {**(headers or {}), **({"Authorization": secret} if secret else {})}
             request = _Request(method, current, sent, content, max_bytes, asked, started, deadline)
-            answer = await self._exchange(request, origin=_same_origin(current, url))
+            answer = await self._exchange(request, origin=same_origin(current, url))
             if answer.status not in _REDIRECTS or not redirects:
                 return answer
             current = self._target(answer, asked)
-            if not _same_origin(current, url):
+            if not same_origin(current, url):
                 secret = ""
         raise Malformed(f"{name_of(url)} redirects more than {redirects} times for {asked}")
 
@@ -256,7 +263,7 @@ class Transport:
             )
         if after:
             host.breaker.wait(after)
-        raise ServerFailed(f"{name} failed ({status}), asked for {request.asked}: retry, or ask who runs it")
+        raise ServerFailed(f"{name} answers {status}, asked for {request.asked}: retry, or ask who runs it")
 
     def _retry_after(self, value: str) -> float:
         """Seconds from either form of Retry-After (RFC 9110, 10.2.3); 0 where it has neither."""
@@ -364,7 +371,8 @@ def authority_of(url: httpx.URL) -> str:
     return url.netloc.decode("ascii")
 
 
-def _same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    """Whether both are at the same host, by the same scheme and port."""
     return (one.scheme, one.netloc) == (other.scheme, other.netloc)
 
 

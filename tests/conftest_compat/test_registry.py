@@ -152,6 +152,15 @@ def test_a_layer_that_leads_out_of_the_folder_is_refused(registry: Registry, fol
     assert (done.code, "would be written outside of got" in done.stderr) == (1, True), done.stderr
 
 
+def test_without_tls_the_tokens_may_be_elsewhere_without_it_too(folder: Path) -> None:
+    secret = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    with Registry() as tokens, Registry(auth="bearer", token_host=tokens.host) as registry:
+        write(folder, {"docker/config.json": json.dumps({"auths": {registry.host: {"auth": secret}}})})
+        done = ours(folder, f"push {registry.host}/p:v1", {"DOCKER_CONFIG": str(folder / "docker")})
+        assert done.code == 0, done.stderr
+        assert tokens.users == [f"Basic {secret}"]
+
+
 @pytest.mark.parametrize("status", [403, 500])
 def test_a_registry_that_refuses(registry: Registry, folder: Path, status: int) -> None:
     registry.status = status
