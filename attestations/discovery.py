@@ -14,8 +14,9 @@ Each layer is fetched once, and the number of requests does not depend on who is
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ from attestations.manifest import (
     Manifest,
     NotAManifest,
     essence,
+    has_more_values,
 )
 from attestations.registry import RegistryClient
 from attestations.together import together
@@ -51,6 +53,7 @@ MAX_PIECE_BYTES = 32 * 2**20
 MAX_EVIDENCE_BYTES = 96 * 2**20
 """Protects memory from all the evidence of one image, and time: a layer that is named twice is read twice."""
 MAX_SNIFFED_BYTES = 2**20
+MAX_SNIFFED_VALUES = 2000
 """Up to this size, JSON without a media type of its own is looked into: what is to be recognised there is small."""
 
 _LONGEST_TAG = 128
@@ -265,22 +268,7 @@ class _Discovery:
         sizes = self._sizes(wanted, harvest)
         blobs = await together(self._blob(digest, size) for digest, size in sizes.items())
         contents = dict(zip(sizes, blobs, strict=True))
-        pieces = []
-        for each in wanted:
-            if each.layer.digest not in contents:
-                continue  # its `Unread` is written above
-            content = contents[each.layer.digest]
-            if content is None or len(content) != each.layer.size:
-                what = (
-                    "is named, and the registry does not have it"
-                    if content is None
-                    else "has another size than it says"
-                )
-                reason = f"its layer {each.layer.digest} {what}"
-                harvest.unread.append(Unread(each.holder.covers, each.holder.manifest.digest, reason))
-            else:
-                pieces.append(_piece(each, content, harvest.platforms))
-        return pieces
+        return await asyncio.to_thread(_made, wanted, contents, harvest)
 
     def _sizes(self, wanted: Sequence[_Wanted], harvest: _Harvest) -> dict[str, int]:
         """What is fetched: the size of each layer by its digest, without those that are too large.
@@ -348,6 +336,22 @@ def _layout(layer: Descriptor, kind: str, *, is_attestation_tag: bool) -> Layout
     return None
 
 
+def _made(wanted: Sequence[_Wanted], contents: Mapping[str, bytes | None], harvest: _Harvest) -> list[Piece]:
+    """The pieces, of the layers' contents by their digests (None for what the registry does not have)."""
+    pieces = []
+    for each in wanted:
+        if each.layer.digest not in contents:
+            continue  # it is too large, and its `Unread` is written
+        content = contents[each.layer.digest]
+        if content is not None and len(content) == each.layer.size:
+            pieces.append(_piece(each, content, harvest.platforms))
+            continue
+        what = "is named, and the registry does not have it" if content is None else "has another size than it says"
+        reason = f"its layer {each.layer.digest} {what}"
+        harvest.unread.append(Unread(each.holder.covers, each.holder.manifest.digest, reason))
+    return pieces
+
+
 def _piece(wanted: _Wanted, content: bytes, platforms: dict[str, str]) -> Piece:
     layer, manifest = wanted.layer, wanted.holder.manifest
     layout = wanted.layout
@@ -368,7 +372,7 @@ def _piece(wanted: _Wanted, content: bytes, platforms: dict[str, str]) -> Piece:
 
 def _sniffed(content: bytes) -> Layout:
     """The layout of JSON whose media type says nothing: `oras push` and its like write `application/json`."""
-    if len(content) > MAX_SNIFFED_BYTES:
+    if len(content) > MAX_SNIFFED_BYTES or has_more_values(content, MAX_SNIFFED_VALUES):
         return Layout.DOCUMENT
     try:
         document = orjson.loads(content)

@@ -216,6 +216,10 @@ def test_signatures_of_the_notary_project_are_named() -> None:
         (b"not JSON", Layout.DOCUMENT),
         (b"[" * 100_000, Layout.DOCUMENT),
         (
+            b'{"mediaType": "' + BUNDLE.encode() + b'", "a": [' + b"[]," * discovery.MAX_SNIFFED_VALUES + b"0]}",
+            Layout.DOCUMENT,
+        ),
+        (
             b'{"mediaType": "' + BUNDLE.encode() + b'", "a": "' + b"a" * discovery.MAX_SNIFFED_BYTES + b'"}',
             Layout.DOCUMENT,
         ),
