@@ -97,7 +97,7 @@ class Transport:
         self._clock = clock
         self._now = now
         self._connect = connect
-        self._trusts = {each: each.trust() for each in settings.hosts if each.ca_file is not None or each.ca_pem}
+        self._trusts = {each: each.trust() for each in settings.hosts if each.ca_file is not None}
         self._system: ssl.SSLContext | None = None
         self._hosts: dict[tuple[str, str], _Host] = {}
 
