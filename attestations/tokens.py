@@ -18,7 +18,7 @@ import httpx
 import orjson
 
 from attestations.challenges import Challenge, parse_challenges
-from attestations.credentials import MAX_CANDIDATES, Candidates, Credential, CredentialSource
+from attestations.credentials import HELPER_SECONDS, MAX_CANDIDATES, Candidates, Credential, CredentialSource
 from attestations.failures import Malformed, ServerFailed, Unauthorised
 from attestations.transport import Answer, Transport, name_of
 
@@ -133,15 +133,14 @@ class Authenticator:
         """The logins to try, in turn."""
         asked = f"a login for {place.registry}"
         async with self._locked(place, place, asked, deadline):
-            kept = self._logins.get(place)
-            if kept is None or kept[1] <= self._clock():
+            kept, until = self._logins.get(place, (Candidates(), 0.0))
+            if until <= self._clock():
                 seconds = max(0.0, deadline - self._clock())
-                kept = (
-                    await self._credentials.candidates(place.registry, place.repository, seconds=seconds),
-                    self._clock() + CANDIDATES_SECONDS,
-                )
-                _remember(self._logins, place, kept)
-        return Candidates(kept[0].credentials[:MAX_CANDIDATES], kept[0].problems)
+                kept = await self._credentials.candidates(place.registry, place.repository, seconds=seconds)
+                # A helper that had less time than it may take has not failed for those who have more.
+                if not kept.problems or seconds >= HELPER_SECONDS:
+                    _remember(self._logins, place, (kept, self._clock() + CANDIDATES_SECONDS))
+        return Candidates(kept.credentials[:MAX_CANDIDATES], kept.problems)
 
     async def _authorization(
         self, place: Place, challenge: Challenge, credential: Credential | None, *, deadline: float
