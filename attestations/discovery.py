@@ -44,7 +44,7 @@ MAX_INDEX_ENTRIES = 256
 """How many manifests, attestation manifests included, may be below an image: each means four questions or more."""
 MAX_REFERRING = 1000
 """How many manifests of evidence one image may have, over all its platforms: each is a request."""
-MAX_MANIFEST_BYTES = 32 * 2**20
+MAX_MANIFESTS_BYTES = 32 * 2**20
 """Protects memory from all the manifests of one image."""
 MAX_LAYERS = 2000
 """How many pieces of evidence those may have together: each is a request."""
@@ -243,8 +243,8 @@ class _Discovery:
         where = self._image.registry, self._image.repository
         manifest = await self._client.manifest(*where, reference, deadline=self._deadline)
         self._manifest_bytes += len(manifest.content)
-        if self._manifest_bytes > MAX_MANIFEST_BYTES:
-            raise TooLarge(f"the manifests of {self._image.reference} have more than {MAX_MANIFEST_BYTES} bytes")
+        if self._manifest_bytes > MAX_MANIFESTS_BYTES:
+            raise TooLarge(f"the manifests of {self._image.reference} have more than {MAX_MANIFESTS_BYTES} bytes")
         return manifest
 
     def _wanted(self, harvest: _Harvest) -> Iterable[_Wanted]:

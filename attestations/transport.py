@@ -40,6 +40,8 @@ ATTEMPTS = 2
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LAST_PORT = 65535
+_LONGEST_HOST = 255
+"""Protects messages: RFC 1035, 2.3.4 has no longer names, and a redirect may have."""
 _USER_AGENT = "pratique"
 _SECONDS = re.compile(r"\d{1,9}")
 
@@ -304,8 +306,9 @@ class Transport:
     def _opened(self, url: httpx.URL) -> _Host:
         authority = authority_of(url)
         context = self._trust(authority) if url.scheme == "https" else None
+        breaker = Breaker(authority[:_LONGEST_HOST], clock=self._clock)
         slots = asyncio.Semaphore(self._settings.connections_per_host)
-        return _Host(self._connect(context, self._settings), Breaker(authority, clock=self._clock), slots)
+        return _Host(self._connect(context, self._settings), breaker, slots)
 
     def _trust(self, host: str) -> ssl.SSLContext:
         if (own := self._trusts.get(self._settings.of(host))) is not None:
@@ -363,7 +366,7 @@ def is_address(url: httpx.URL) -> bool:
 
 def name_of(url: httpx.URL) -> str:
     """The host of an address, as it is looked up: `URL.host` fails for some that are no IDNA name."""
-    return url.raw_host.decode("ascii", "replace")
+    return url.raw_host[:_LONGEST_HOST].decode("ascii", "replace")
 
 
 def authority_of(url: httpx.URL) -> str:

@@ -481,7 +481,7 @@ def test_bundle_of_fifty_megabytes_is_not_fetched(running: Running, repository: 
     assert everything.unread == (Unread(image.digest, large.digest, reason),)
 
 
-@pytest.mark.parametrize("limit", ["MAX_REFERRING", "MAX_LAYERS", "MAX_MANIFEST_BYTES", "MAX_EVIDENCE_BYTES"])
+@pytest.mark.parametrize("limit", ["MAX_REFERRING", "MAX_LAYERS", "MAX_MANIFESTS_BYTES", "MAX_EVIDENCE_BYTES"])
 def test_more_than_a_limit_is_refused_and_never_left_out(
     running: Running, repository: Repository, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
