@@ -173,8 +173,10 @@ def _inside(folder: Path, title: str) -> Path:
     """The path of a file that is fetched; what is there may be a link, which is replaced.
 
     Raises:
-        ConftestError: its name leads out of the folder.
+        ConftestError: its name leads out of the folder, or is none.
     """
+    if "\0" in title:
+        raise ConftestError(f"the layer {title!r} cannot be written: no file can have this name")
     path = Path(os.path.normpath(folder / title))
     if os.path.isabs(title) or not path.name or not path.parent.resolve().is_relative_to(folder.resolve()):
         raise ConftestError(f"the layer {title!r} would be written outside of {folder}")
