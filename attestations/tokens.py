@@ -20,7 +20,7 @@ import orjson
 from attestations.challenges import Challenge, parse_challenges
 from attestations.credentials import HELPER_SECONDS, MAX_CANDIDATES, Candidates, Credential, CredentialSource
 from attestations.failures import Malformed, ServerFailed, Unauthorised
-from attestations.transport import Answer, Transport, name_of
+from attestations.transport import Answer, Transport, name_of, origin_of
 
 MAX_TOKEN_BYTES = 64 * 2**10
 """Of the answer with the token in it: no registry takes a larger header."""
@@ -183,7 +183,7 @@ class Authenticator:
             realm = httpx.URL("")
         if not self._transport.may_lead_to(place.url, realm):
             raise Malformed(
-                f"{name_of(place.url)} wants a token from {realm.scheme}://{name_of(realm)}, which is not allowed: "
+                f"{name_of(place.url)} wants a token from {origin_of(realm)}, which is not allowed: "
                 "only HTTPS is, or plain HTTP from and to hosts for which the settings say so"
             )
         return (

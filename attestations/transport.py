@@ -70,8 +70,9 @@ class Answer:
 
     @property
     def said(self) -> str:
-        """How the body begins, for messages."""
-        return self.body[:MAX_SAID_BYTES].decode(errors="replace").strip()
+        """How the body begins, for messages: on one line, and nothing that a terminal obeys."""
+        text = self.body[:MAX_SAID_BYTES].decode(errors="replace")
+        return "".join(each if each.isprintable() else " " for each in text).strip()
 
 
 @dataclass(slots=True)
@@ -164,7 +165,7 @@ class Transport:
             raise Malformed(f"{name_of(answer.url)} redirects to no address for {asked}") from error
         if not location or not self.may_lead_to(answer.url, target):
             raise Malformed(
-                f"{name_of(answer.url)} redirects to {target.scheme}://{name_of(target)} for {asked}, which is not "
+                f"{name_of(answer.url)} redirects to {origin_of(target)} for {asked}, which is not "
                 "allowed: only HTTPS is, or plain HTTP from and to hosts for which the settings say so"
             )
         return target
@@ -367,6 +368,11 @@ def is_address(url: httpx.URL) -> bool:
 def name_of(url: httpx.URL) -> str:
     """The host of an address, as it is looked up: `URL.host` fails for some that are no IDNA name."""
     return url.raw_host[:_LONGEST_HOST].decode("ascii", "replace")
+
+
+def origin_of(url: httpx.URL) -> str:
+    """Scheme and host of an address, for messages."""
+    return f"{url.scheme[:20]}://{name_of(url)}"
 
 
 def authority_of(url: httpx.URL) -> str:

@@ -139,7 +139,7 @@ def test_redirects_to_where_they_must_not_lead(proxy: FaultProxy, target: str) -
         read(proxy.host, plain(proxy.host))
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("scheme", ["http", "https", "s" * 30_000])
 def test_names_of_hosts_do_not_fill_messages(proxy: FaultProxy, scheme: str) -> None:
     proxy.fault = redirect(f"{scheme}://{'a' * 30_000}.invalid/")
 

@@ -13,6 +13,7 @@ from attestations.credentials import CredentialSource
 from attestations.failures import Malformed, ServerFailed, Unauthorised
 from attestations.manifest import OCI_MANIFEST, digest_of
 from attestations.registry_settings import RegistrySettings
+from attestations.transport import MAX_SAID_BYTES
 from attestations.upload import UploadClient
 from tests.support import fault_proxy as faults
 from tests.support.fault_proxy import Exchange, FaultProxy, Reply, fault_proxy
@@ -121,10 +122,10 @@ def test_refusal_has_the_words_of_the_registry(proxy: FaultProxy) -> None:
     proxy.only, proxy.fault = "/uploads/", faults.answer(b'{"errors": [{"code": "NAME_UNKNOWN"}]}', 404)
     with pytest.raises(ServerFailed, match=r'answers 404, asked for the upload .*: \{"errors": .*NAME_UNKNOWN'):
         push(proxy.host)
-    proxy.fault = faults.answer(b"quota", 403)
+    proxy.fault = faults.answer(b"\x1b[2Jquota\n" + b"!" * 1000, 403)
     with pytest.raises(Unauthorised, match="it asks for no login that we can give") as raised:
         push(proxy.host)
-    assert (raised.value.status, raised.value.said) == (403, "quota")
+    assert (raised.value.status, raised.value.said) == (403, "[2Jquota " + "!" * (MAX_SAID_BYTES - 10))
     proxy.only, proxy.fault = "/manifests/", faults.answer(b"no such layer", 400)
     with pytest.raises(
         ServerFailed, match=f"answers 400, asked for the upload of the manifest v1 to .*{NAME}: no such"
