@@ -274,9 +274,10 @@ def test_helper_that_fails_is_a_problem_and_the_file_still_counts(docker: Docker
     assert candidates.problems == (problem,)
 
 
-def test_helper_that_hangs_is_killed_with_its_children(docker: Docker) -> None:
+@pytest.mark.parametrize("then", ["wait", "exit"])
+def test_helper_that_hangs_is_killed_with_its_children(docker: Docker, then: str) -> None:
     pid = docker.folder / "pid"
-    docker.helper("store", f"sleep 600 & echo $! > {pid}; wait")
+    docker.helper("store", f"sleep 600 & echo $! > {pid}; {then}")
     candidates = found(docker.write({"credsStore": "store"}), "quay.io/a", seconds=3.0)
     assert candidates.problems == ("docker-credential-store took longer than 3.0 s for quay.io",)
     child = int(pid.read_text())
