@@ -172,13 +172,14 @@ class DockerConfiguration:
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> DockerConfiguration:
-        """The one that Docker itself would use: below DOCKER_CONFIG, or below HOME."""
-        folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", ""), ".docker"))
+        """The one that Docker itself would use: below DOCKER_CONFIG, or below HOME; without either, that of the root
+        folder, and never one of the working directory."""
+        folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or "/", ".docker"))
         return cls(folder / "config.json", environ=environ)
 
     async def candidates(self, registry: str, repository: str, *, seconds: float) -> Candidates:
         try:
-            document = self._read()
+            document = await asyncio.to_thread(self._read)
             entries = _entries(document.get("auths"), str(self._file))
         except FileNotFoundError:
             return Candidates()
@@ -267,6 +268,7 @@ class Helper:
             raise HelperFailed(f"docker-credential-{self.name} cannot be run: {error.strerror}") from error
         assert process.stdin is not None  # noqa: S101 - both are pipes, see above
         assert process.stdout is not None  # noqa: S101
+        ended = False
         try:
             async with asyncio.timeout(seconds):
                 # It need not read what it does not want to know. RuntimeError is what uvloop raises for that.
@@ -275,7 +277,9 @@ class Helper:
                     await process.stdin.drain()
                 process.stdin.close()
                 output = await _read_all(process.stdout)
-                return await process.wait(), output
+                status = await process.wait()
+            ended = True
+            return status, output
         except TimeoutError:
             raise HelperFailed(f"docker-credential-{self.name} took longer than {seconds:.1f} s for {server}") from None
         except asyncio.LimitOverrunError:
@@ -283,10 +287,12 @@ class Helper:
                 f"docker-credential-{self.name} answers more than {MAX_HELPER_BYTES} bytes for {server}"
             ) from None
         finally:
-            if process.returncode is None:
+            if not ended:  # a child of it may hold the pipe, although it has ended itself
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+                # One that left the group may hold it still; nothing public of asyncio lets go of it.
+                process._transport.close()  # type: ignore[attr-defined]
 
 
 async def _read_all(stream: asyncio.StreamReader) -> bytes:

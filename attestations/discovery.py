@@ -1,4 +1,4 @@
-"""All that hangs on an image, whatever the layout: an image reference becomes `Found`.
+"""All that hangs on an image, whatever the layout: a reference with a digest becomes `Found`.
 
 On the index and on each manifest below it are asked, side by side: the referrers API, its fallback tag, and cosign's
 tags `.sig` and `.att`. What refers is judged by its own manifest and the media types of its layers, never by what a
@@ -6,17 +6,17 @@ list says of it (where `artifactType` is often `application/vnd.oci.empty.v1+jso
 
 How often we go to the registry and back, after the login (`tests/attestations/test_discovery.py` counts):
 
-    image by its digest   1. manifest, and all that is asked about its digest   2. referring manifests   3. layers
-    image by a tag        one more, before: nothing can be asked about a digest that is not known yet
-    index                 one more: the digests below it are known when it is there
+    image   1. manifest, and all that is asked about its digest   2. referring manifests   3. layers
+    index   one more: the digests below it are known when it is there
 
 Each layer is fetched once, and the number of requests does not depend on who is going to look at them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ from attestations.manifest import (
     Manifest,
     NotAManifest,
     essence,
+    has_more_values,
 )
 from attestations.registry import RegistryClient
 from attestations.together import together
@@ -43,15 +44,16 @@ MAX_INDEX_ENTRIES = 256
 """How many manifests, attestation manifests included, may be below an image: each means four questions or more."""
 MAX_REFERRING = 1000
 """How many manifests of evidence one image may have, over all its platforms: each is a request."""
-MAX_MANIFEST_BYTES = 32 * 2**20
+MAX_MANIFESTS_BYTES = 32 * 2**20
 """Protects memory from all the manifests of one image."""
 MAX_LAYERS = 2000
 """How many pieces of evidence those may have together: each is a request."""
 MAX_PIECE_BYTES = 32 * 2**20
 """Protects memory from one piece of evidence; the largest SBOMs with all their files stay below."""
 MAX_EVIDENCE_BYTES = 96 * 2**20
-"""Protects memory from all the evidence of one image."""
+"""Protects memory from all the evidence of one image, and time: a layer that is named twice is read twice."""
 MAX_SNIFFED_BYTES = 2**20
+MAX_SNIFFED_VALUES = 2000
 """Up to this size, JSON without a media type of its own is looked into: what is to be recognised there is small."""
 
 _LONGEST_TAG = 128
@@ -97,8 +99,9 @@ class _Harvest:
 
 
 async def discover(client: RegistryClient, image: ImageRef, *, deadline: float) -> Found:
-    """Everything that hangs on the image. What cannot be read as evidence is `Unread`; what cannot be *fetched* makes
-    all of it fail, because a piece that is missing must not look like one that does not exist.
+    """Everything that hangs on the image, which is named by its digest. What cannot be read as evidence is `Unread`;
+    what cannot be *fetched* makes all of it fail, because a piece that is missing must not look like one that does not
+    exist.
 
     Raises:
         NotFound: there is no such image.
@@ -138,9 +141,6 @@ class _Discovery:
 
     async def _root(self) -> tuple[Manifest, _Harvest]:
         """The image's own manifest or index, and all manifests of evidence."""
-        if not self._image.digest:
-            root = await self._manifest(self._image.tag)
-            return root, _merged(await together((self._about(root.digest), self._below(root, depth=1))))
         roots: list[Manifest] = []
 
         async def descend() -> _Harvest:
@@ -243,59 +243,52 @@ class _Discovery:
         where = self._image.registry, self._image.repository
         manifest = await self._client.manifest(*where, reference, deadline=self._deadline)
         self._manifest_bytes += len(manifest.content)
-        if self._manifest_bytes > MAX_MANIFEST_BYTES:
-            raise TooLarge(f"the manifests of {self._image.reference} have more than {MAX_MANIFEST_BYTES} bytes")
+        if self._manifest_bytes > MAX_MANIFESTS_BYTES:
+            raise TooLarge(f"the manifests of {self._image.reference} have more than {MAX_MANIFESTS_BYTES} bytes")
         return manifest
 
     def _wanted(self, harvest: _Harvest) -> Iterable[_Wanted]:
         """The layers that are evidence, within the limits; each once, although it may be found in two ways."""
-        found: dict[tuple[str, str, str], _Wanted] = {}
+        found: dict[tuple[str, str, int], _Wanted] = {}
         for holder in harvest.holders:
-            for each in judge(holder.manifest, is_attestation_tag=holder.is_attestation_tag):
+            # By its place: two of cosign's signatures are one payload, and differ in the annotations of the layer.
+            judged = judge(holder.manifest, is_attestation_tag=holder.is_attestation_tag)
+            for place, each in enumerate(judged):
                 if isinstance(each, str):
                     harvest.unread.append(Unread(holder.covers, holder.manifest.digest, each))
                 else:
                     layout, layer = each
-                    key = (holder.covers, holder.manifest.digest, layer.digest)
+                    key = (holder.covers, holder.manifest.digest, place)
                     found.setdefault(key, _Wanted(layout, holder, layer))
         if len(found) > MAX_LAYERS:
             raise TooLarge(f"more than {MAX_LAYERS} pieces of evidence hang on {self._image.reference}")
         return found.values()
 
     async def _pieces(self, wanted: Sequence[_Wanted], harvest: _Harvest) -> list[Piece]:
+        sizes = self._sizes(wanted, harvest)
+        blobs = await together(self._blob(digest, size) for digest, size in sizes.items())
+        contents = dict(zip(sizes, blobs, strict=True))
+        return await asyncio.to_thread(_made, wanted, contents, harvest)
+
+    def _sizes(self, wanted: Sequence[_Wanted], harvest: _Harvest) -> dict[str, int]:
+        """What is fetched: the size of each layer by its digest, without those that are too large.
+
+        Raises:
+            TooLarge: all together it is too much. What would be left out may be what is newest.
+        """
         sizes: dict[str, int] = {}
         total = 0
         for each in wanted:
             layer = each.layer
-            if layer.digest in sizes:
-                continue
             if layer.size > MAX_PIECE_BYTES:
                 reason = f"its layer {layer.digest} has {layer.size} bytes, more than {MAX_PIECE_BYTES}"
-            elif total + layer.size > MAX_EVIDENCE_BYTES:
-                reason = f"with its layer {layer.digest}, the evidence would have more than {MAX_EVIDENCE_BYTES} bytes"
-            else:
-                sizes[layer.digest] = layer.size
-                total += layer.size
-                continue
-            harvest.unread.append(Unread(each.holder.covers, each.holder.manifest.digest, reason))
-        blobs = await together(self._blob(digest, size) for digest, size in sizes.items())
-        contents = dict(zip(sizes, blobs, strict=True))
-        pieces = []
-        for each in wanted:
-            if each.layer.digest not in contents:
-                continue  # its `Unread` is written above
-            content = contents[each.layer.digest]
-            if content is None or len(content) != each.layer.size:
-                what = (
-                    "is named, and the registry does not have it"
-                    if content is None
-                    else "has another size than it says"
-                )
-                reason = f"its layer {each.layer.digest} {what}"
                 harvest.unread.append(Unread(each.holder.covers, each.holder.manifest.digest, reason))
             else:
-                pieces.append(_piece(each, content, harvest.platforms))
-        return pieces
+                sizes.setdefault(layer.digest, layer.size)
+                total += layer.size
+        if total > MAX_EVIDENCE_BYTES:
+            raise TooLarge(f"the evidence of {self._image.reference} has more than {MAX_EVIDENCE_BYTES} bytes")
+        return sizes
 
     async def _blob(self, digest: str, size: int) -> bytes | None:
         where = self._image.registry, self._image.repository
@@ -343,6 +336,22 @@ def _layout(layer: Descriptor, kind: str, *, is_attestation_tag: bool) -> Layout
     return None
 
 
+def _made(wanted: Sequence[_Wanted], contents: Mapping[str, bytes | None], harvest: _Harvest) -> list[Piece]:
+    """The pieces, of the layers' contents by their digests (None for what the registry does not have)."""
+    pieces = []
+    for each in wanted:
+        if each.layer.digest not in contents:
+            continue  # it is too large, and its `Unread` is written
+        content = contents[each.layer.digest]
+        if content is not None and len(content) == each.layer.size:
+            pieces.append(_piece(each, content, harvest.platforms))
+            continue
+        what = "is named, and the registry does not have it" if content is None else "has another size than it says"
+        reason = f"its layer {each.layer.digest} {what}"
+        harvest.unread.append(Unread(each.holder.covers, each.holder.manifest.digest, reason))
+    return pieces
+
+
 def _piece(wanted: _Wanted, content: bytes, platforms: dict[str, str]) -> Piece:
     layer, manifest = wanted.layer, wanted.holder.manifest
     layout = wanted.layout
@@ -363,7 +372,7 @@ def _piece(wanted: _Wanted, content: bytes, platforms: dict[str, str]) -> Piece:
 
 def _sniffed(content: bytes) -> Layout:
     """The layout of JSON whose media type says nothing: `oras push` and its like write `application/json`."""
-    if len(content) > MAX_SNIFFED_BYTES:
+    if len(content) > MAX_SNIFFED_BYTES or has_more_values(content, MAX_SNIFFED_VALUES):
         return Layout.DOCUMENT
     try:
         document = orjson.loads(content)

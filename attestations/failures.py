@@ -18,7 +18,14 @@ class RegistryFailure(EvidenceUnavailable):
 
 
 class Unauthorised(RegistryFailure):
-    """No credentials that we have are good for it (401, 403)."""
+    """No credentials that we have are good for it: `status` is 401 or 403, `said` how what came with it begins, and
+    `problems` are sentences about credentials that could not be had."""
+
+    def __init__(self, message: str, *, status: int = 401, said: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.said = said
+        self.problems = problems
 
 
 class NotAsked(RegistryFailure):

@@ -27,12 +27,15 @@ ACCEPT = ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_INDEX, OCI_
 
 MAX_DESCRIPTORS = 2000
 """Protects the event loop: so many are read in a few milliseconds, and no honest manifest has as many."""
+MAX_VALUES = 50_000
+"""Protects the event loop: a parser stops it, for a second where a manifest is full of `[]`."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _MAX_SIZE = 2**63 - 1
 """Sizes are int64 in image-spec's `Descriptor`."""
 _MANIFEST_FIELDS = ("mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject", "annotations")
 _DESCRIPTOR_FIELDS = ("mediaType", "digest", "size", "artifactType", "annotations", "platform")
+_PLATFORM_FIELDS = ("os", "architecture", "variant")
 
 
 class NotAManifest(Malformed):
@@ -131,7 +134,14 @@ def parse_manifest(content: bytes, content_type: str, *, digest: str) -> Manifes
     )
 
 
+def has_more_values(content: bytes, limit: int) -> bool:
+    """Whether there may be more than `limit` values in JSON: a comma or a bracket stands before each but the first."""
+    return sum(map(content.count, (b",", b"[", b"{"))) > limit
+
+
 def _parsed(content: bytes, digest: str) -> Mapping[str, Any]:
+    if has_more_values(content, MAX_VALUES):
+        raise Malformed(f"the manifest {digest} has more than {MAX_VALUES} values in it")
     try:
         document = jiter.from_json(content, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode="none")
     except ValueError as error:
@@ -209,4 +219,5 @@ def _platform(value: object, digest: str) -> str:
         return ""
     if not isinstance(value, dict):
         raise Malformed(f"a platform in the manifest {digest} is not an object")
-    return "/".join(part for part in (_text(value, name, digest) for name in ("os", "architecture", "variant")) if part)
+    _no_twins(value, _PLATFORM_FIELDS, digest)
+    return "/".join(part for part in (_text(value, name, digest) for name in _PLATFORM_FIELDS) if part)

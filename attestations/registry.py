@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
-from attestations.credentials import Anonymous, Candidates, CredentialSource
+from attestations.credentials import Anonymous, CredentialSource
 from attestations.failures import (
     DigestMismatch,
     Malformed,
@@ -43,8 +43,8 @@ from attestations.manifest import (
 )
 from attestations.registry_settings import RegistrySettings
 from attestations.together import together
-from attestations.tokens import Authenticator, Place, unauthorised
-from attestations.transport import Answer, Connect, Transport, connect, is_address, name_of
+from attestations.tokens import Authenticator, Place
+from attestations.transport import MAX_REDIRECTS, Answer, Connect, Transport, connect, is_address, name_of, same_origin
 from pratique.errors import PratiqueError
 
 MAX_MANIFEST_BYTES = 4 * 2**20
@@ -57,11 +57,11 @@ MAX_REFERRER_PAGES = 32
 LOOP_BYTES = 2**20
 """Protects the event loop: the digest of what is larger is computed in another thread."""
 MAX_LINK_LENGTH = 4096
-"""Protects the regular expression that reads a `Link`."""
+"""Protects the regular expression that reads a `Link`: longer ones are no honest address."""
 
 _NO_REFERRERS_API = frozenset({400, 404, 405, 406})
 """How registries without the referrers API answer; a 404 is what the specification has for them."""
-_NEXT = re.compile(r"<([^<>]*)>\s*;[^,]*\brel=\"?next(?![\w-])", re.IGNORECASE)
+_NEXT = re.compile(r"<([^<>]*)>\s*;[^,<>]*\brel\s*=\s*\"?next(?![\w-])", re.IGNORECASE)
 
 T = TypeVar("T")
 
@@ -157,13 +157,13 @@ class RegistryClient:
 
     async def _resolve(self, place: Place, reference: str, deadline: float) -> Descriptor:
         asked = _manifest_name(place, reference)
-        answer = await self._get(
+        answer = await self._ask(
             place,
-            f"manifests/{_path(reference)}",
+            f"manifests/{path_of(reference)}",
             asked=asked,
             deadline=deadline,
             max_bytes=MAX_MANIFEST_BYTES,
-            accept=ACCEPT,
+            headers={"Accept": ACCEPT},
             method="HEAD",
         )
         _expect_success(answer, asked)
@@ -181,13 +181,13 @@ class RegistryClient:
         asked = _manifest_name(place, reference)
         if ":" in reference:
             _expect_computable(reference)
-        answer = await self._get(
+        answer = await self._ask(
             place,
-            f"manifests/{_path(reference)}",
+            f"manifests/{path_of(reference)}",
             asked=asked,
             deadline=deadline,
             max_bytes=MAX_MANIFEST_BYTES,
-            accept=ACCEPT,
+            headers={"Accept": ACCEPT},
         )
         _expect_success(answer, asked)
         said = answer.headers.get("Docker-Content-Digest", "")
@@ -204,8 +204,13 @@ class RegistryClient:
 
     async def _blob(self, place: Place, digest: str, max_bytes: int, deadline: float) -> bytes:
         asked = f"the blob {digest} of {place.registry}/{place.repository}"
-        answer = await self._get(
-            place, f"blobs/{_path(digest)}", asked=asked, deadline=deadline, max_bytes=max_bytes, accept="*/*"
+        answer = await self._ask(
+            place,
+            f"blobs/{path_of(digest)}",
+            asked=asked,
+            deadline=deadline,
+            max_bytes=max_bytes,
+            headers={"Accept": "*/*"},
         )
         _expect_success(answer, asked)
         if len(answer.body) > LOOP_BYTES:
@@ -228,11 +233,11 @@ class RegistryClient:
     async def _referrers_api(self, place: Place, digest: str, deadline: float) -> Referrers:
         """All pages of the referrers API ("Listing Referrers"); nothing where the registry has none."""
         asked = f"the referrers of {digest} in {place.registry}/{place.repository}"
-        path = f"referrers/{_path(digest)}"
+        path = f"referrers/{path_of(digest)}"
         found: list[Descriptor] = []
         for number in range(MAX_REFERRER_PAGES):
-            answer = await self._get(
-                place, path, asked=asked, deadline=deadline, max_bytes=MAX_MANIFEST_BYTES, accept=OCI_INDEX
+            answer = await self._ask(
+                place, path, asked=asked, deadline=deadline, max_bytes=MAX_MANIFEST_BYTES, headers={"Accept": OCI_INDEX}
             )
             if answer.status in _NO_REFERRERS_API and number == 0:
                 return Referrers()
@@ -284,7 +289,7 @@ class RegistryClient:
             places.append(self._place(registry, repository))
         return tuple(places)
 
-    def _place(self, registry: str, repository: str) -> Place:
+    def _place(self, registry: str, repository: str, actions: str = "pull") -> Place:
         scheme = self._transport.scheme(registry)
         try:
             url = httpx.URL(f"{scheme}://{endpoint_of(registry)}")
@@ -292,9 +297,9 @@ class RegistryClient:
             url = httpx.URL("")
         if not is_address(url):
             raise Unreachable(f"the registry {registry[:300]!r} is not an address: correct the reference")
-        return Place(registry, repository, url)
+        return Place(registry, repository, url, actions)
 
-    async def _get(
+    async def _ask(
         self,
         place: Place,
         path: str,
@@ -302,19 +307,20 @@ class RegistryClient:
         asked: str,
         deadline: float,
         max_bytes: int,
-        accept: str,
+        headers: Mapping[str, str],
         method: str = "GET",
+        content: bytes = b"",
     ) -> Answer:
-        """The answer of the repository, once it has let us in; `path` is below it, or the `Link` to the next page.
+        """The answer of the repository, once it has let us in; `path` is below it, or an address that it leads to.
 
         Raises:
             Unauthorised: it does not, with none of our logins.
         """
         try:
-            url = place.url.join(f"/v2/{_path(place.repository)}/").join(path)
+            url = place.url.join(f"/v2/{path_of(place.repository)}/").join(path)
         except (httpx.InvalidURL, ValueError) as error:
             raise Malformed(f"{name_of(place.url)} leads to no address, asked for {asked}") from error
-        if (url.scheme, url.netloc) != (place.url.scheme, place.url.netloc):
+        if not same_origin(url, place.url):
             raise Malformed(f"{name_of(place.url)} leads to another host, asked for {asked}")
 
         async def send(authorization: str) -> Answer:
@@ -324,40 +330,13 @@ class RegistryClient:
                 deadline=deadline,
                 max_bytes=max_bytes,
                 method=method,
-                headers={"Accept": accept},
+                headers=headers,
                 authorization=authorization,
+                content=content,
+                redirects=MAX_REDIRECTS if method in ("GET", "HEAD") else 0,
             )
 
-        return await self._let_in(place, send, asked=asked, deadline=deadline)
-
-    async def _let_in(
-        self, place: Place, send: Callable[[str], Awaitable[Answer]], *, asked: str, deadline: float
-    ) -> Answer:
-        """What `send` gets with an `Authorization` that the repository takes: the last one, or each of our logins."""
-        known = self._authenticator
-        first = await known.current(place, deadline=deadline)
-        answer = await send(first)
-        if answer.status not in (401, 403):
-            return answer
-        challenge = known.challenge(place, answer) if answer.origin else None
-        if challenge is None:
-            raise unauthorised(place, asked, Candidates())
-        known.refused(place, first)
-        tried = {first}
-        candidates = await known.candidates(place, deadline=deadline)
-        # What is public needs a token, too: last, the try to get one without a login.
-        logins = (*candidates.credentials, None) if challenge.scheme == "bearer" else candidates.credentials
-        for credential in logins:
-            authorization = await known.authorization(place, challenge, credential, deadline=deadline)
-            if not authorization or authorization in tried:
-                continue
-            tried.add(authorization)
-            answer = await send(authorization)
-            if answer.status not in (401, 403):
-                known.accepted(place, challenge, credential)
-                return answer
-            known.refused(place, authorization)
-        raise unauthorised(place, asked, candidates)
+        return await self._authenticator.let_in(place, send, asked=asked, deadline=deadline)
 
 
 def fallback_tag(digest: str) -> str:
@@ -370,7 +349,7 @@ def _manifest_name(place: Place, reference: str) -> str:
     return f"the manifest {place.registry}/{place.repository}{'@' if ':' in reference else ':'}{reference}"
 
 
-def _path(text: str) -> str:
+def path_of(text: str) -> str:
     """A repository, tag or digest as it stands in an address.
 
     Raises:
@@ -399,12 +378,15 @@ def _page(answer: Answer, asked: str) -> Manifest:
 
 
 def _next_page(answer: Answer, asked: str) -> str:
-    """Where the `Link` (RFC 8288) says that the list goes on; empty where it ends."""
+    """Where the `Link` (RFC 8288) says that the list goes on, seen from where it stands; empty where it ends."""
     link = answer.headers.get("Link", "")
     if len(link) > MAX_LINK_LENGTH:
         raise TooLarge(f"{name_of(answer.url)} gives a Link of more than {MAX_LINK_LENGTH} characters for {asked}")
     following = _NEXT.search(link)
-    return following[1] if following else ""
+    try:
+        return str(answer.url.join(following[1])) if following else ""
+    except (httpx.InvalidURL, ValueError) as error:
+        raise Malformed(f"{name_of(answer.url)} leads to no address, asked for {asked}") from error
 
 
 def _limit_referrers(count: int, digest: str) -> None:

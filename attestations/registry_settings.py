@@ -20,14 +20,13 @@ CONNECT_SECONDS = 5.0
 class HostSettings:
     """What holds for the hosts that `pattern` means (`registry.internal:5000`, `*.example.com`).
 
-    `ca_file` or `ca_pem` (PEM): these certificates are trusted *instead of* the system's. `plain_http`: there is no
-    TLS. `mirrors` are hosts, each with a path to put before the repository if need be (`mirror.internal/hub`); they are
-    asked first. With `only_mirrors`, the registry itself is not asked at all.
+    `ca_file` (PEM): its certificates are trusted *instead of* the system's. `plain_http`: there is no TLS. `mirrors`
+    are hosts, each with a path to put before the repository if need be (`mirror.internal/hub`); they are asked first.
+    With `only_mirrors`, the registry itself is not asked at all.
     """
 
     pattern: str
     ca_file: Path | None = None
-    ca_pem: str = ""
     plain_http: bool = False
     mirrors: tuple[str, ...] = ()
     only_mirrors: bool = False
@@ -36,9 +35,7 @@ class HostSettings:
         """Raises: ConfigError: the settings contradict themselves."""
         if self.only_mirrors and not self.mirrors:
             raise self._error("only_mirrors is set and there are no mirrors: name one")
-        if self.ca_file is not None and self.ca_pem:
-            raise self._error("there are both a file and a text of certificates: give one")
-        if self.plain_http and (self.ca_file is not None or self.ca_pem):
+        if self.plain_http and self.ca_file is not None:
             raise self._error("plain_http is set and certificates are given: remove one")
         for mirror in self.mirrors:
             if parse_image(f"{mirror}/name", "").error or not set(mirror.partition("/")[0]) & set(".:"):
@@ -51,7 +48,7 @@ class HostSettings:
             ConfigError: the certificates cannot be read.
         """
         try:
-            return ssl.create_default_context(cafile=self.ca_file, cadata=self.ca_pem or None)
+            return ssl.create_default_context(cafile=self.ca_file)
         except (OSError, ValueError) as error:
             raise self._error(f"its certificates cannot be read: {error}") from error
 

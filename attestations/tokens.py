@@ -7,7 +7,7 @@ import asyncio
 import base64
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,9 +18,9 @@ import httpx
 import orjson
 
 from attestations.challenges import Challenge, parse_challenges
-from attestations.credentials import MAX_CANDIDATES, Candidates, Credential, CredentialSource
+from attestations.credentials import HELPER_SECONDS, MAX_CANDIDATES, Candidates, Credential, CredentialSource
 from attestations.failures import Malformed, ServerFailed, Unauthorised
-from attestations.transport import Answer, Transport, name_of
+from attestations.transport import Answer, Transport, name_of, origin_of
 
 MAX_TOKEN_BYTES = 64 * 2**10
 """Of the answer with the token in it: no registry takes a larger header."""
@@ -43,11 +43,13 @@ _CLIENT = "pratique"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A repository at the host that answers for it; `url` is the host's address, `registry` its name in references."""
+    """A repository at the host that answers for it; `url` is the host's address, `registry` its name in references,
+    `actions` what is to be done there (token.md, "scope")."""
 
     registry: str
     repository: str
     url: httpx.URL
+    actions: str = "pull"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +77,49 @@ class Authenticator:
         self._clock = clock
         self._ways: OrderedDict[Place, _Way] = OrderedDict()
         self._tokens: OrderedDict[tuple[str, str, str, Credential | None], _Token] = OrderedDict()
-        self._candidates: OrderedDict[Place, tuple[Candidates, float]] = OrderedDict()
+        self._logins: OrderedDict[Place, tuple[Candidates, float]] = OrderedDict()
         self._locks: WeakValueDictionary[object, asyncio.Lock] = WeakValueDictionary()
 
-    async def current(self, place: Place, *, deadline: float) -> str:
+    async def let_in(
+        self, place: Place, send: Callable[[str], Awaitable[Answer]], *, asked: str, deadline: float
+    ) -> Answer:
+        """What `send` gets with an `Authorization` that the repository takes: the last one, or each of our logins.
+
+        Raises:
+            Unauthorised: it takes none of them. RegistryFailure: who gives out tokens does not answer.
+        """
+        first = await self._current(place, deadline=deadline)
+        answer = await send(first)
+        if answer.status not in (401, 403):
+            return answer
+        challenge = self._challenge(place, answer) if answer.origin else None
+        if challenge is None:
+            raise _unauthorised(place, asked, answer, "it asks for no login that we can give")
+        self._refused(place, first)
+        tried = {first}
+        candidates = await self._candidates(place, deadline=deadline)
+        # What is public needs a token, too: last, the try to get one without a login.
+        logins = (*candidates.credentials, None) if challenge.scheme == "bearer" else candidates.credentials
+        for credential in logins:
+            authorization = await self._authorization(place, challenge, credential, deadline=deadline)
+            if not authorization or authorization in tried:
+                continue
+            tried.add(authorization)
+            answer = await send(authorization)
+            if answer.status not in (401, 403):
+                self._accepted(place, challenge, credential)
+                return answer
+            self._refused(place, authorization)
+        origins = ", ".join(dict.fromkeys(each.origin for each in candidates.credentials if each.origin))
+        why = f"tried: {origins}" if origins else "we have no login for it"
+        raise _unauthorised(place, asked, answer, why, candidates.problems)
+
+    async def _current(self, place: Place, *, deadline: float) -> str:
         """The `Authorization` with which the repository let us in the last time; empty for none."""
         way = self._ways.get(place)
-        return await self.authorization(place, way.challenge, way.credential, deadline=deadline) if way else ""
+        return await self._authorization(place, way.challenge, way.credential, deadline=deadline) if way else ""
 
-    def challenge(self, place: Place, answer: Answer) -> Challenge | None:
+    def _challenge(self, place: Place, answer: Answer) -> Challenge | None:
         """The login that the answer (401 or 403) asks for, or that the repository asked for before.
 
         The first that we can: others, such as Negotiate, are passed over.
@@ -93,21 +129,20 @@ class Authenticator:
         known = self._ways.get(place)
         return usable or (known.challenge if known else None)
 
-    async def candidates(self, place: Place, *, deadline: float) -> Candidates:
+    async def _candidates(self, place: Place, *, deadline: float) -> Candidates:
         """The logins to try, in turn."""
         asked = f"a login for {place.registry}"
         async with self._locked(place, place, asked, deadline):
-            kept = self._candidates.get(place)
-            if kept is None or kept[1] <= self._clock():
+            kept, until = self._logins.get(place, (Candidates(), 0.0))
+            if until <= self._clock():
                 seconds = max(0.0, deadline - self._clock())
-                kept = (
-                    await self._credentials.candidates(place.registry, place.repository, seconds=seconds),
-                    self._clock() + CANDIDATES_SECONDS,
-                )
-                _remember(self._candidates, place, kept)
-        return Candidates(kept[0].credentials[:MAX_CANDIDATES], kept[0].problems)
+                kept = await self._credentials.candidates(place.registry, place.repository, seconds=seconds)
+                # A helper that had less time than it may take has not failed for those who have more.
+                if not kept.problems or seconds >= HELPER_SECONDS:
+                    _remember(self._logins, place, (kept, self._clock() + CANDIDATES_SECONDS))
+        return Candidates(kept.credentials[:MAX_CANDIDATES], kept.problems)
 
-    async def authorization(
+    async def _authorization(
         self, place: Place, challenge: Challenge, credential: Credential | None, *, deadline: float
     ) -> str:
         """The value of `Authorization` that answers the challenge; empty if there is none to be had with the login.
@@ -127,11 +162,11 @@ class Authenticator:
                 _remember(self._tokens, key, kept)
         return f"Bearer {kept.text}" if kept.text else ""
 
-    def accepted(self, place: Place, challenge: Challenge, credential: Credential | None) -> None:
+    def _accepted(self, place: Place, challenge: Challenge, credential: Credential | None) -> None:
         """The repository let us in with this."""
         _remember(self._ways, place, _Way(challenge, credential))
 
-    def refused(self, place: Place, authorization: str) -> None:
+    def _refused(self, place: Place, authorization: str) -> None:
         """The repository did not let us in with this: a token is not used again, and what is known of the way is
         forgotten."""
         self._ways.pop(place, None)
@@ -148,10 +183,14 @@ class Authenticator:
             realm = httpx.URL("")
         if not self._transport.may_lead_to(place.url, realm):
             raise Malformed(
-                f"{name_of(place.url)} wants a token from {realm.scheme}://{name_of(realm)}, which is not allowed: "
+                f"{name_of(place.url)} wants a token from {origin_of(realm)}, which is not allowed: "
                 "only HTTPS is, or plain HTTP from and to hosts for which the settings say so"
             )
-        return realm, parameters.get("service", ""), parameters.get("scope") or f"repository:{place.repository}:pull"
+        return (
+            realm,
+            parameters.get("service", ""),
+            parameters.get("scope") or f"repository:{place.repository}:{place.actions}",
+        )
 
     async def _fetched(
         self,
@@ -228,11 +267,11 @@ def _remember(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
         kept.popitem(last=False)
 
 
-def unauthorised(place: Place, asked: str, candidates: Candidates) -> Unauthorised:
-    """The failure when all logins were tried."""
-    origins = ", ".join(dict.fromkeys(each.origin for each in candidates.credentials if each.origin))
-    tried = f"tried: {origins}" if origins else "we have no login for it"
-    problems = "".join(f"; {problem}" for problem in candidates.problems)
+def _unauthorised(place: Place, asked: str, answer: Answer, why: str, problems: tuple[str, ...] = ()) -> Unauthorised:
+    told = "; ".join((why, *problems))
     return Unauthorised(
-        f"{name_of(place.url)} does not let us read {asked} ({tried}{problems}): give a pull secret that does"
+        f"{name_of(place.url)} does not let us read {asked} ({told}): give a pull secret that does",
+        status=answer.status,
+        said=answer.said,
+        problems=problems,
     )

@@ -7,10 +7,11 @@ never unpacked, and cookies do not exist.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ MAX_REDIRECTS = 5
 """Protects us from going in circles; registries redirect once, to where their blobs are."""
 MAX_ERROR_BYTES = 8 * 2**10
 """How much of an answer that is no success is read, so that its connection can be used again."""
+MAX_SAID_BYTES = 300
+"""How much of it is told."""
 MAX_HOSTS = 256
 """Protects our sockets and memory from images and redirects that name ever new hosts: those that were not asked for the
 longest time are forgotten."""
@@ -37,6 +40,8 @@ ATTEMPTS = 2
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LAST_PORT = 65535
+_LONGEST_HOST = 255
+"""Protects messages: RFC 1035, 2.3.4 has no longer names, and a redirect may have."""
 _USER_AGENT = "pratique"
 _SECONDS = re.compile(r"\d{1,9}")
 
@@ -62,6 +67,12 @@ class Answer:
     body: bytes = field(repr=False)
     url: httpx.URL
     origin: bool
+
+    @property
+    def said(self) -> str:
+        """How the body begins, for messages: on one line, and nothing that a terminal obeys."""
+        text = self.body[:MAX_SAID_BYTES].decode(errors="replace")
+        return "".join(each if each.isprintable() else " " for each in text).strip()
 
 
 @dataclass(slots=True)
@@ -89,7 +100,7 @@ class Transport:
         self._clock = clock
         self._now = now
         self._connect = connect
-        self._trusts = {each: each.trust() for each in settings.hosts if each.ca_file is not None or each.ca_pem}
+        self._trusts = {each: each.trust() for each in settings.hosts if each.ca_file is not None}
         self._system: ssl.SSLContext | None = None
         self._hosts: dict[tuple[str, str], _Host] = {}
 
@@ -138,11 +149,11 @@ class Transport:
         for _ in range(redirects + 1):
             sent = {**(headers or {}), **({"Authorization": secret} if secret else {})}
             request = _Request(method, current, sent, content, max_bytes, asked, started, deadline)
-            answer = await self._exchange(request, origin=_same_origin(current, url))
+            answer = await self._exchange(request, origin=same_origin(current, url))
             if answer.status not in _REDIRECTS or not redirects:
                 return answer
             current = self._target(answer, asked)
-            if not _same_origin(current, url):
+            if not same_origin(current, url):
                 secret = ""
         raise Malformed(f"{name_of(url)} redirects more than {redirects} times for {asked}")
 
@@ -154,7 +165,7 @@ class Transport:
             raise Malformed(f"{name_of(answer.url)} redirects to no address for {asked}") from error
         if not location or not self.may_lead_to(answer.url, target):
             raise Malformed(
-                f"{name_of(answer.url)} redirects to {target.scheme}://{name_of(target)} for {asked}, which is not "
+                f"{name_of(answer.url)} redirects to {origin_of(target)} for {asked}, which is not "
                 "allowed: only HTTPS is, or plain HTTP from and to hosts for which the settings say so"
             )
         return target
@@ -255,7 +266,7 @@ class Transport:
             )
         if after:
             host.breaker.wait(after)
-        raise ServerFailed(f"{name} failed ({status}), asked for {request.asked}: retry, or ask who runs it")
+        raise ServerFailed(f"{name} answers {status}, asked for {request.asked}: retry, or ask who runs it")
 
     def _retry_after(self, value: str) -> float:
         """Seconds from either form of Retry-After (RFC 9110, 10.2.3); 0 where it has neither."""
@@ -296,8 +307,9 @@ class Transport:
     def _opened(self, url: httpx.URL) -> _Host:
         authority = authority_of(url)
         context = self._trust(authority) if url.scheme == "https" else None
+        breaker = Breaker(authority[:_LONGEST_HOST], clock=self._clock)
         slots = asyncio.Semaphore(self._settings.connections_per_host)
-        return _Host(self._connect(context, self._settings), Breaker(authority, clock=self._clock), slots)
+        return _Host(self._connect(context, self._settings), breaker, slots)
 
     def _trust(self, host: str) -> ssl.SSLContext:
         if (own := self._trusts.get(self._settings.of(host))) is not None:
@@ -314,15 +326,14 @@ class Transport:
         name, seconds = name_of(request.url), self._clock() - request.started
         if isinstance(error, httpx.TimeoutException):
             return TimedOut(f"{name} took no connection within {seconds:.1f} s, asked for {request.asked}: retry")
-        tls = _cause(error, ssl.SSLError)
+        tls = next((each for each in _causes(error) if isinstance(each, ssl.SSLError)), None)
         if isinstance(tls, ssl.SSLCertVerificationError):
             return TlsFailed(
                 f"the certificate of {name} is not trusted ({tls.verify_message}): give its authority in the settings"
             )
         if tls is not None:
-            return TlsFailed(f"there is no TLS with {name} ({getattr(tls, 'reason', None) or tls})")
-        system = _cause(error, OSError)
-        said = getattr(system, "strerror", None) or str(error) or type(error).__name__
+            return TlsFailed(f"there is no TLS with {name} ({tls.reason or tls})")
+        said = next(filter(None, map(_system_said, _causes(error))), "") or str(error) or type(error).__name__
         what = "there is no connection with" if isinstance(error, httpx.ConnectError) else "the connection broke with"
         return Unreachable(f"{what} {name} after {seconds:.1f} s, asked for {request.asked} ({said}): retry")
 
@@ -356,7 +367,12 @@ def is_address(url: httpx.URL) -> bool:
 
 def name_of(url: httpx.URL) -> str:
     """The host of an address, as it is looked up: `URL.host` fails for some that are no IDNA name."""
-    return url.raw_host.decode("ascii", "replace")
+    return url.raw_host[:_LONGEST_HOST].decode("ascii", "replace")
+
+
+def origin_of(url: httpx.URL) -> str:
+    """Scheme and host of an address, for messages."""
+    return f"{url.scheme[:20]}://{name_of(url)}"
 
 
 def authority_of(url: httpx.URL) -> str:
@@ -364,13 +380,21 @@ def authority_of(url: httpx.URL) -> str:
     return url.netloc.decode("ascii")
 
 
-def _same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    """Whether both are at the same host, by the same scheme and port."""
     return (one.scheme, one.netloc) == (other.scheme, other.netloc)
 
 
-def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
-    """The first exception of the kind among the causes of `error`."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it; of several side by side, as with the addresses of a name, the first."""
     seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, kind):
-        seen = seen.__cause__ or seen.__context__
-    return seen
+    while seen is not None:
+        yield seen
+        seen = seen.exceptions[0] if isinstance(seen, BaseExceptionGroup) else seen.__cause__ or seen.__context__
+
+
+def _system_said(error: BaseException) -> str:
+    """What the system says of an error; asyncio puts words of its own (`Connect call failed`) in their place."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return ""
+    return os.strerror(error.errno) if error.errno > 0 else error.strerror or ""  # negative: of getaddrinfo

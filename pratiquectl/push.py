@@ -12,7 +12,8 @@ from pratiquectl.conftest import flags
 from pratiquectl.conftest.command import EXIT_ERROR, add_help, execute, opa_binary
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.options import Flag, Options, environment
-from pratiquectl.conftest.registry import Registry, parse_reference
+
+_CONFIG = b"{}"
 
 FLAGS = (
     Flag(name="policy", short="p", kind="text", default="policy", help="folder of policies to push"),
@@ -41,7 +42,9 @@ def run_arguments(arguments: Sequence[str]) -> int:
 
 
 def _run(options: Options) -> int:
+    from attestations.manifest import digest_of
     from pratiquectl.conftest.checking import tls_setting
+    from pratiquectl.conftest.registry import Registry, parse_reference
 
     if not options.arguments:
         print("usage: pratique push REPOSITORY [flags]", file=sys.stderr)
@@ -59,8 +62,12 @@ def _run(options: Options) -> int:
         raise ConftestError("either policy or data must be set")
     try:
         reference = parse_reference(repository)
+        layers = _layers(policy, data or policy, options)
+        manifest = _manifest(layers)
+        digest = digest_of(manifest)
+        blobs = [content for _, _, content in layers]
         registry = Registry(reference, tls=tls_setting(options), environ=environment())
-        digest = _push(registry, reference.reference, _layers(policy, data or policy, options))
+        registry.push([*blobs, _CONFIG], manifest, list(dict.fromkeys((digest, reference.reference))))
     except ConftestError as error:
         raise ConftestError(f"push bundle: {error}") from error
     _log(f"pushed bundle with digest: {digest}")
@@ -93,27 +100,23 @@ def _clean(path: str) -> str:
     return clean(path)
 
 
-def _push(registry: Registry, tag: str, layers: Sequence[tuple[str, str, bytes]]) -> str:
-    """Uploads the layers and the manifest; its digest."""
+def _manifest(layers: Sequence[tuple[str, str, bytes]]) -> bytes:
+    """The manifest of the layers, as conftest writes it."""
+    from attestations.manifest import digest_of
     from pratiquectl.conftest.gojson import Fields, Number, dumps
-    from pratiquectl.conftest.registry import CONFIG_TYPE, TITLE, digest_of
+    from pratiquectl.conftest.registry import CONFIG_TYPE, TITLE
 
     descriptors = [
         Fields(
             mediaType=media_type,
-            digest=registry.push_blob(content),
+            digest=digest_of(content),
             size=Number(len(content)),
             annotations={TITLE: title},
         )
         for media_type, title, content in layers
     ]
-    config = Fields(mediaType=CONFIG_TYPE, digest=registry.push_blob(b"{}"), size=Number(2))
-    manifest = dumps(Fields(schemaVersion=Number(2), config=config, layers=descriptors or None)).encode()
-    digest = digest_of(manifest)
-    registry.push_manifest(manifest, digest)
-    if tag != digest:
-        registry.push_manifest(manifest, tag)
-    return digest
+    config = Fields(mediaType=CONFIG_TYPE, digest=digest_of(_CONFIG), size=Number(len(_CONFIG)))
+    return dumps(Fields(schemaVersion=Number(2), config=config, layers=descriptors or None)).encode()
 
 
 def _log(message: str) -> None:

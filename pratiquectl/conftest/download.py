@@ -10,13 +10,12 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pratiquectl.conftest.addresses import Address, address_of
 from pratiquectl.conftest.archives import KINDS, kind_of, unpack
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.fetching import check, clone, fetch_file
-from pratiquectl.conftest.registry import TITLE, Registry, parse_reference
+from pratiquectl.conftest.registry import Registry, parse_reference
 
 
 def download(addresses: Sequence[str], folder: str, *, tls: bool | None, overwrite: bool = False) -> None:
@@ -151,15 +150,9 @@ def _files(tree: Path) -> Iterator[Path]:
 
 
 def _pull(address: str, folder: Path, *, tls: bool | None, overwrite: bool, environ: Mapping[str, str]) -> None:
-    registry = Registry(parse_reference(address), tls=tls, environ=environ)
-    manifest = registry.manifest()
     files: list[tuple[Path, bytes]] = []
-    for layer in manifest.get("layers") or ():
-        title = _title(layer)
-        if title is None:
-            continue
+    for title, content in Registry(parse_reference(address), tls=tls, environ=environ).pull():
         path = _inside(folder, title)
-        content = registry.blob(str(layer.get("digest")))
         if path.exists() and not overwrite and (path.is_dir() or path.read_bytes() != content):
             raise ConftestError(f"policy file already exists at {path}, refusing to overwrite")
         files.append((path, content))
@@ -176,19 +169,14 @@ def _write(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def _title(layer: Any) -> str | None:
-    if not isinstance(layer, dict):
-        raise ConftestError("the manifest has a layer that is no descriptor")
-    title = (layer.get("annotations") or {}).get(TITLE)
-    return str(title) if title else None
-
-
 def _inside(folder: Path, title: str) -> Path:
     """The path of a file that is fetched; what is there may be a link, which is replaced.
 
     Raises:
-        ConftestError: its name leads out of the folder.
+        ConftestError: its name leads out of the folder, or is none.
     """
+    if "\0" in title:
+        raise ConftestError(f"the layer {title!r} cannot be written: no file can have this name")
     path = Path(os.path.normpath(folder / title))
     if os.path.isabs(title) or not path.name or not path.parent.resolve().is_relative_to(folder.resolve()):
         raise ConftestError(f"the layer {title!r} would be written outside of {folder}")

@@ -191,6 +191,14 @@ def test_file_below_home(tmp_path: Path) -> None:
     assert users(DockerConfiguration.of_environment({"HOME": str(tmp_path)}), "quay.io/a") == ["ada"]
 
 
+def test_file_in_the_working_directory_is_never_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".docker").mkdir()
+    (tmp_path / ".docker" / "config.json").write_text(json.dumps({"auths": {"quay.io": login("ada")}}))
+    monkeypatch.chdir(tmp_path)
+    for environ in ({}, {"HOME": ""}):
+        assert users(DockerConfiguration.of_environment(environ), "quay.io/a") == []
+
+
 def test_file_is_read_anew(docker: Docker) -> None:
     source = docker.write({"auths": {"quay.io": login("ada")}})
     assert users(source, "quay.io/a") == ["ada"]
@@ -266,9 +274,10 @@ def test_helper_that_fails_is_a_problem_and_the_file_still_counts(docker: Docker
     assert candidates.problems == (problem,)
 
 
-def test_helper_that_hangs_is_killed_with_its_children(docker: Docker) -> None:
+@pytest.mark.parametrize("then", ["wait", "exit"])
+def test_helper_that_hangs_is_killed_with_its_children(docker: Docker, then: str) -> None:
     pid = docker.folder / "pid"
-    docker.helper("store", f"sleep 600 & echo $! > {pid}; wait")
+    docker.helper("store", f"sleep 600 & echo $! > {pid}; {then}")
     candidates = found(docker.write({"credsStore": "store"}), "quay.io/a", seconds=3.0)
     assert candidates.problems == ("docker-credential-store took longer than 3.0 s for quay.io",)
     child = int(pid.read_text())

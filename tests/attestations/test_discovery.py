@@ -15,6 +15,7 @@ from attestations import discovery
 from attestations.discovery import discover, judge
 from attestations.evidence import Found, Layout, Piece, Unread
 from attestations.failures import DigestMismatch, Malformed, NotFound, RegistryFailure, TooLarge
+from attestations.image_reader import Registries
 from attestations.manifest import Descriptor, Manifest
 from attestations.registry import RegistryClient
 from attestations.registry_settings import RegistrySettings
@@ -48,8 +49,13 @@ def repository(running: Running) -> Repository:
 def found(running: Running, reference: str, *, host: str = "", settings: RegistrySettings | None = None) -> Found:
     """What hangs on `:tag` or `@digest`."""
     host = host or running.host
-    image = parse_image(f"{host}/{NAME}{reference}", "")
-    return run(lambda client: discover(client, image, deadline=soon()), settings or plain(host))
+    return run(lambda client: look(client, f"{host}/{NAME}{reference}"), settings or plain(host))
+
+
+async def look(client: RegistryClient, reference: str) -> Found:
+    registries, image = Registries(client), parse_image(reference, "")
+    digest = image.digest or await registries.resolve(image, deadline=soon())
+    return await registries.discover(image, digest, deadline=soon())
 
 
 def refer(
@@ -210,6 +216,10 @@ def test_signatures_of_the_notary_project_are_named() -> None:
         (b"not JSON", Layout.DOCUMENT),
         (b"[" * 100_000, Layout.DOCUMENT),
         (
+            b'{"mediaType": "' + BUNDLE.encode() + b'", "a": [' + b"[]," * discovery.MAX_SNIFFED_VALUES + b"0]}",
+            Layout.DOCUMENT,
+        ),
+        (
             b'{"mediaType": "' + BUNDLE.encode() + b'", "a": "' + b"a" * discovery.MAX_SNIFFED_BYTES + b'"}',
             Layout.DOCUMENT,
         ),
@@ -248,6 +258,23 @@ def test_platform_named_by_its_own_digest_has_what_hangs_on_it_alone(running: Ru
     refer(repository, index, [(BUNDLE, b"{}index", {})])
     refer(repository, image, [(BUNDLE, b"{}image", {})])
     assert [each.content for each in found(running, f"@{image.digest}").pieces] == [b"{}image"]
+
+
+def test_two_of_cosigns_signatures_are_one_payload(running: Running, repository: Repository) -> None:
+    image = repository.image("v1")
+    notes = [{"dev.cosignproject.cosign/signature": signature} for signature in ("of the first", "of the second")]
+    layers = [(SIMPLE_SIGNING, b"the same payload", each) for each in notes]
+    repository.artifact(layers, tag=tag_of(image, ".sig"))
+    assert [each.annotations for each in found(running, ":v1").pieces] == notes
+
+
+def test_layer_that_is_named_often_is_not_read_without_end(
+    running: Running, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "MAX_EVIDENCE_BYTES", 9)
+    repository.artifact([(SIMPLE_SIGNING, b"1234", {})] * 3, tag=tag_of(repository.image("v1"), ".sig"))
+    with pytest.raises(TooLarge, match="has more than 9 bytes"):
+        found(running, ":v1")
 
 
 def test_one_layer_under_several_manifests_is_fetched_once(running: Running, repository: Repository) -> None:
@@ -397,8 +424,8 @@ def test_nested_indexes_are_walked(running: Running, repository: Repository) -> 
 def rounds(running: Running, reference: str) -> list[list[str]]:
     """What is asked in each round trip, by kind."""
     counter = Rounds()
-    image = parse_image(f"{running.host}/{NAME}{reference}", "")
-    run(lambda client: discover(client, image, deadline=soon()), plain(running.host), connect=counter.connect)
+    asked = f"{running.host}/{NAME}{reference}"
+    run(lambda client: look(client, asked), plain(running.host), connect=counter.connect)
     return [[path.removeprefix(f"/v2/{NAME}/").partition("/")[0] for path in each] for each in counter.rounds]
 
 
@@ -424,7 +451,7 @@ def test_two_for_tags_alone_and_one_for_nothing(running: Running, repository: Re
 def test_one_more_to_know_the_digest_of_a_tag(running: Running, repository: Repository) -> None:
     image = repository.image("v1")
     refer(repository, image, [(BUNDLE, b"{}bundle", {})])
-    assert rounds(running, ":v1") == [["manifests"], FOUR, ["manifests"], ["blobs"]]
+    assert rounds(running, ":v1") == [["manifests"], ["manifests", *FOUR], ["manifests"], ["blobs"]]
 
 
 def test_one_more_for_what_is_below_an_index(running: Running, repository: Repository) -> None:
@@ -454,20 +481,8 @@ def test_bundle_of_fifty_megabytes_is_not_fetched(running: Running, repository: 
     assert everything.unread == (Unread(image.digest, large.digest, reason),)
 
 
-def test_all_evidence_together_is_limited(
-    running: Running, repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(discovery, "MAX_EVIDENCE_BYTES", 10)
-    image = repository.image("v1")
-    pushed = refer(repository, image, [(BUNDLE, b"12345678", {}), (BUNDLE, b"abc", {}), (BUNDLE, b"de", {})])
-    everything = found(running, ":v1")
-    assert [each.content for each in everything.pieces] == [b"12345678", b"de"]
-    reason = f"with its layer {digest_of(b'abc')}, the evidence would have more than 10 bytes"
-    assert everything.unread == (Unread(image.digest, pushed.digest, reason),)
-
-
-@pytest.mark.parametrize("limit", ["MAX_REFERRING", "MAX_LAYERS", "MAX_MANIFEST_BYTES"])
-def test_more_than_a_limit_of_manifests_and_layers_is_refused(
+@pytest.mark.parametrize("limit", ["MAX_REFERRING", "MAX_LAYERS", "MAX_MANIFESTS_BYTES", "MAX_EVIDENCE_BYTES"])
+def test_more_than_a_limit_is_refused_and_never_left_out(
     running: Running, repository: Repository, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     image = repository.image("v1")

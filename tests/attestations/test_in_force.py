@@ -150,16 +150,19 @@ def test_whose_signature_it_is(
     within(place, test)
 
 
-def test_two_of_three(place: Place, registry: Running, cosign: Cosign, keys: Mapping[str, Key]) -> None:
-    _, _, reference = pushed(registry, "threshold")
+@pytest.mark.parametrize("layout", [(), (OLD_LAYOUT,)], ids=["bundle", "sig-tag"])
+def test_two_of_three(
+    place: Place, registry: Running, cosign: Cosign, keys: Mapping[str, Key], layout: tuple[str, ...]
+) -> None:
+    _, _, reference = pushed(registry, f"threshold{len(layout)}")
     place.trust({"board": list(keys.values())}, threshold=2)
-    cosign.sign(reference, keys["ours"])
+    cosign.sign(reference, keys["ours"], *layout)
 
     async def test(evidence: EvidenceInForce) -> None:
         assert await signers(evidence, reference) == []
 
     within(place, test)
-    cosign.sign(reference, keys["second"])
+    cosign.sign(reference, keys["second"], *layout)
 
     async def again(evidence: EvidenceInForce) -> None:
         assert await signers(evidence, reference) == ["board"]

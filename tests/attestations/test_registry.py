@@ -261,11 +261,19 @@ ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 
 
 @pytest.mark.parametrize(
-    "link", ['<{path}?n=1&last=x>; rel="next"', "</next>; rel=next", '<http://{host}/next>; rel="next"']
+    "link",
+    [
+        '<{path}?n=1&last=x>; rel="next"',
+        '<?last=x>; rel="next"',
+        "</next>; rel=next",
+        '</next>; rel = "next"',
+        '<http://{host}/next>; rel="next"',
+    ],
 )
 def test_pages_are_followed(running: Running, proxy: FaultProxy, link: str) -> None:
     def pages(exchange: faults.Exchange) -> None:
         is_first = "next" not in exchange.path and "last" not in exchange.path
+        assert is_first or "/referrers/sha256:" in exchange.path or exchange.path == "/next"
         target = link.format(path=exchange.path, host=proxy.host)
         headers = {"Content-Type": OCI_INDEX} | ({"Link": target} if is_first else {})
         exchange.send(faults.Reply(200, headers, page(ONE if is_first else TWO)))
@@ -435,11 +443,15 @@ def test_without_the_origin_all_mirrors_must_know_that_it_is_not_there(running: 
 # Hosts.
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1:99999999", "[:::]:5000", "a" * 64 + ".invalid", "registry.invalid", "127.0.0.1:1"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1:99999999", "[:::]:5000", "a" * 64 + ".invalid", "registry.invalid"])
 def test_hosts_that_are_none(host: str) -> None:
     with pytest.raises(Unreachable):
+        manifest(host, "v1")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost:1"])
+def test_host_that_refuses_the_connection(host: str) -> None:
+    with pytest.raises(Unreachable, match=r"there is no connection with .* \(Connection refused\): retry"):
         manifest(host, "v1")
 
 
@@ -452,13 +464,16 @@ def test_deadline_that_is_over_asks_nobody(proxy: FaultProxy) -> None:
 def test_connections_of_one_host_are_bounded(running: Running, proxy: FaultProxy) -> None:
     running.repository(REPOSITORY).image("v1")
     at_once, most = [0], [0]
-    lock = threading.Lock()
+    lock, three = threading.Lock(), threading.Event()
 
     def count(exchange: faults.Exchange) -> None:
         with lock:
             at_once[0] += 1
             most[0] = max(most[0], at_once[0])
-        exchange.stopped.wait(0.02)
+            if at_once[0] == 3:
+                three.set()
+        assert three.wait(timeout=60)
+        exchange.stopped.wait(0.02)  # in which a fourth would come
         with lock:
             at_once[0] -= 1
         exchange.send(exchange.true_answer())

@@ -269,6 +269,24 @@ def test_logins_are_looked_up_once_for_a_burst(gated: tuple[FaultProxy, Gate]) -
     assert asked == [(proxy.host, REPOSITORY)]
 
 
+def test_helper_that_had_too_little_time_is_asked_again(gated: tuple[FaultProxy, Gate]) -> None:
+    proxy, _ = gated
+    given: list[float] = []
+
+    class Slow(Anonymous):
+        async def candidates(self, registry: str, repository: str, *, seconds: float) -> Candidates:
+            given.append(seconds)
+            return Candidates((Credential(*LOGIN),)) if seconds > 10 else Candidates(problems=("it took too long",))
+
+    async def act(client: RegistryClient) -> None:
+        with pytest.raises(Unauthorised, match="it took too long"):
+            await client.manifest(proxy.host, REPOSITORY, "v1", deadline=soon(9))
+        await client.manifest(proxy.host, REPOSITORY, "v1", deadline=soon())
+
+    run(act, plain(proxy.host), Slow())
+    assert len(given) == 2
+
+
 # Which login.
 
 

@@ -139,6 +139,19 @@ def test_redirects_to_where_they_must_not_lead(proxy: FaultProxy, target: str) -
         read(proxy.host, plain(proxy.host))
 
 
+@pytest.mark.parametrize("scheme", ["http", "https", "s" * 30_000])
+def test_names_of_hosts_do_not_fill_messages(proxy: FaultProxy, scheme: str) -> None:
+    proxy.fault = redirect(f"{scheme}://{'a' * 30_000}.invalid/")
+
+    async def act(client: RegistryClient) -> None:
+        for _ in range(FAILURES_TO_OPEN + 1):
+            with pytest.raises(RegistryFailure) as raised:
+                await client.manifest(proxy.host, REPOSITORY, "v1", deadline=soon())
+            assert len(str(raised.value)) < 1000
+
+    run(act, plain(proxy.host))
+
+
 def test_https_never_leads_to_http() -> None:
     transport = Transport(plain("plain.example"))
     secure, insecure = httpx.URL("https://a.example/"), httpx.URL("http://plain.example/")

@@ -15,7 +15,7 @@ from tests.conftest_compat.corpus import FILES
 pytestmark = pytest.mark.slow
 
 
-SLOW = ("asyncio", "orjson", "cryptography", "rich", "kubernetes", "fastapi", "regopy", "pratique.policy")
+SLOW = ("asyncio", "httpx", "orjson", "cryptography", "rich", "kubernetes", "fastapi", "regopy", "pratique.policy")
 
 
 @pytest.fixture

@@ -138,8 +138,20 @@ def test_a_layer_whose_digest_lies_is_refused_and_nothing_is_written(registry: R
     assert not (folder / "got").exists()
 
 
-@pytest.mark.parametrize("title", ["../outside.rego", "/tmp/outside.rego", "a/../../outside.rego", ".", "policy/.."])
-def test_a_layer_that_leads_out_of_the_folder_is_refused(registry: Registry, folder: Path, title: str) -> None:
+@pytest.mark.parametrize(
+    ("title", "problem"),
+    [
+        *(
+            (title, "would be written outside of got")
+            for title in ("../outside.rego", "/tmp/outside.rego", "a/../../outside.rego", ".", "policy/..")
+        ),
+        ("a\0b", "no file can have this name"),
+        ("a\0/b", "no file can have this name"),
+    ],
+)
+def test_a_layer_that_leads_out_of_the_folder_is_refused(
+    registry: Registry, folder: Path, title: str, problem: str
+) -> None:
     content = b"package x\n"
     layer = {
         "mediaType": "application/vnd.cncf.openpolicyagent.policy.layer.v1+rego",
@@ -149,7 +161,16 @@ def test_a_layer_that_leads_out_of_the_folder_is_refused(registry: Registry, fol
     }
     registry.manifests["v1"] = json.dumps({"schemaVersion": 2, "layers": [layer]}).encode()
     done = ours(folder, f"pull -p got {registry.host}/p:v1")
-    assert (done.code, "would be written outside of got" in done.stderr) == (1, True), done.stderr
+    assert (done.code, problem in done.stderr) == (1, True), done.stderr
+
+
+def test_without_tls_the_tokens_may_be_elsewhere_without_it_too(folder: Path) -> None:
+    secret = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    with Registry() as tokens, Registry(auth="bearer", token_host=tokens.host) as registry:
+        write(folder, {"docker/config.json": json.dumps({"auths": {registry.host: {"auth": secret}}})})
+        done = ours(folder, f"push {registry.host}/p:v1", {"DOCKER_CONFIG": str(folder / "docker")})
+        assert done.code == 0, done.stderr
+        assert tokens.users == [f"Basic {secret}"]
 
 
 @pytest.mark.parametrize("status", [403, 500])

@@ -16,9 +16,11 @@ USER, PASSWORD, TOKEN = "ada", "s3cret:with:colons", "t0ken"
 
 @dataclass
 class Registry:
-    """Use as a context manager. `auth` is "", "basic" or "bearer"; `lies` are digests under which it gives nonsense."""
+    """Use as a context manager. `auth` is "", "basic" or "bearer", with tokens from `token_host` if it is not this one;
+    `lies` are digests under which it gives nonsense."""
 
     auth: str = ""
+    token_host: str = ""
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, bytes] = field(default_factory=dict)
     lies: set[str] = field(default_factory=set)
@@ -55,6 +57,7 @@ class Registry:
 def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""
@@ -81,7 +84,7 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
             wanted = {"basic": f"Basic {basic}", "bearer": f"Bearer {TOKEN}"}.get(registry.auth)
             if wanted is None or given == wanted:
                 return True
-            challenge = f'Bearer realm="http://{registry.host}/token",service="it"'
+            challenge = f'Bearer realm="http://{registry.token_host or registry.host}/token",service="it"'
             self._answer(401, WWW_Authenticate=challenge if registry.auth == "bearer" else 'Basic realm="it"')
             return False
 
