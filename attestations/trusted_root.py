@@ -14,7 +14,7 @@ from typing import Any
 from cryptography import x509
 
 from attestations.protojson import child, children, octets, optional_child, read_object, text
-from attestations.public_keys import PublicKey, read_der_key, spki
+from attestations.public_keys import ASN1_ERRORS, PublicKey, read_der_key, spki
 from attestations.refusal import malformed
 from pratique.errors import InputError
 
@@ -98,7 +98,7 @@ def parse_trusted_root(content: bytes) -> TrustedRoot:
             tuple(_log(each) for each in children(document, "tlogs")),
             tuple(_authority(each) for each in children(document, "timestampAuthorities")),
         )
-    except (InputError, ValueError) as error:  # of keys and of certificates
+    except (InputError, *ASN1_ERRORS) as error:  # of keys and of certificates
         raise malformed(f"the trust root holds what cannot be used: {error}") from error
     if not root.authorities and not root.logs and not root.timestamp_authorities:
         raise malformed("the trust root has neither certificate authorities nor logs: nothing could be trusted")

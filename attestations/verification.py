@@ -198,7 +198,7 @@ class Verifier:
         """When it was signed, by a certificate of `root`. Raises: Refusal."""
         at = check_material(leaf, signature.material, signature.claim(leaf.der), root.parsed)
         self._check_time(at)
-        if signature.whole and library_can_read(signature.material.entries, root.parsed, signature.signed):
+        if signature.whole and library_can_read(leaf.key, signature.material.entries, root.parsed, signature.signed):
             check_with_library(signature.whole, leaf, root, signature.signed)
         return at
 

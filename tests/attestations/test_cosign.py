@@ -24,7 +24,6 @@ from tests.support.signatures import (
     Key,
     Keyless,
     Maker,
-    PrivateKey,
     Proof,
     attestation_piece,
     bundle_piece,
@@ -37,7 +36,7 @@ from tests.support.signatures import (
     trust,
     verify,
 )
-from tests.support.sigstore_root import IDENTITY, ISSUER, Instance
+from tests.support.sigstore_root import IDENTITY, ISSUER, Instance, PrivateKey
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from attestations import keyless, verification
@@ -23,6 +24,7 @@ from attestations.refusal import Refusal
 from attestations.trust import Signer, TrustConfiguration, TrustedIdentity, TrustRoot, exact, public_good
 from attestations.trusted_root import parse_trusted_root
 from pratique.errors import InputError
+from tests.support.mutations import as_json as as_bytes
 from tests.support.signatures import (
     IDENTITY_LAYOUTS,
     IMAGE,
@@ -36,7 +38,7 @@ from tests.support.signatures import (
     trust,
     verify,
 )
-from tests.support.sigstore_root import IDENTITY, ISSUER, Instance, Object, b64, der_key, utf8_string
+from tests.support.sigstore_root import IDENTITY, ISSUER, Instance, Object, PrivateKey, b64, der_key, utf8_string
 
 MINUTE = timedelta(minutes=1)
 P256 = b64(der_key(ec.generate_private_key(ec.SECP256R1()).public_key()))
@@ -143,6 +145,25 @@ def test_the_issuer_may_be_written_in_both_ways(old: bool, instance: Instance) -
     long = "https://issuer.example/" + "a" * 300
     piece = bundle_piece(bundled(instance, instance.certificate(issuer=long, old_issuer=old)))
     assert isinstance(only(verify(piece, trust(identity_of(issuer=long), instance=instance))), Verified)
+
+
+KEYS: dict[str, tuple[PrivateKey, str]] = {
+    "P-384": (ec.generate_private_key(ec.SECP384R1()), "sha384"),
+    "P-384 with SHA-256": (ec.generate_private_key(ec.SECP384R1()), "sha256"),
+    "P-521": (ec.generate_private_key(ec.SECP521R1()), "sha512"),
+    "RSA": (rsa.generate_private_key(65537, 2048), "sha256"),
+    "Ed25519": (Ed25519PrivateKey.generate(), "sha256"),
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_a_certificate_may_be_for_every_kind_of_key(kind: str, instance: Instance) -> None:
+    """The sigstore library knows one, and is not asked about the others."""
+    key, hash_name = KEYS[kind]
+    maker = Keyless(instance.certificate(key=key), hash_name)
+    piece = bundle_piece(dsse_bundle(maker, proof=Proof(instance)))
+    result = only(verify(piece, trust(identity_of(), instance=instance)))
+    assert isinstance(result, Verified), result
 
 
 # what a certificate has to be
@@ -410,6 +431,34 @@ def test_the_library_has_to_read_the_same(instance: Instance) -> None:
         with pytest.raises(Refusal, match=message) as raised:
             keyless.check_with_library(whole, leaf, root, signed)
         assert raised.value.reason is Reason.MALFORMED
+
+
+def test_the_library_may_not_read_a_trust_root(instance: Instance) -> None:
+    """Whoever made the trust root is to be told, and not who made the bundle."""
+    root = json.loads(instance.root())
+    root["tlogs"].append({**root["tlogs"][0], "publicKey": {"rawBytes": P256}})
+    reason, message = refusal(verify(bundle_piece(bundled(instance)), trust(identity_of(), root=as_bytes(root))))
+    assert reason is Reason.TRUST_ROOT
+    assert message.startswith("the sigstore library cannot read the trust root private: ")
+
+
+def test_certificates_beside_the_one_that_signed_are_not_trusted(instance: Instance) -> None:
+    bundle = bundled(instance)
+    raw = bundle["verificationMaterial"].pop("certificate")
+    strange = instance.certificate().der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
+    bundle["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.2"
+    for beside, reason in ((instance.certificate().der, None), (strange, Reason.TRUST_ROOT)):
+        chain = {"certificates": [raw, {"rawBytes": b64(beside)}]}
+        bundle["verificationMaterial"]["x509CertificateChain"] = chain
+        result = only(verify(bundle_piece(bundle), trust(identity_of(), instance=instance)))
+        assert (result.reason if isinstance(result, Refused) else None) is reason
+
+
+def test_a_trust_root_may_go_without_time_stamps(instance: Instance) -> None:
+    root = json.loads(instance.root(time=False))
+    root["timestampAuthorities"] = None
+    result = only(verify(bundle_piece(bundled(instance)), trust(identity_of(), root=as_bytes(root))))
+    assert isinstance(result, Verified), result
 
 
 # trust roots
