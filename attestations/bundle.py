@@ -44,7 +44,7 @@ _VERSIONS = {
 }
 """The media types that are known, and the minor version of each."""
 
-_ALGORITHMS = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
+ALGORITHMS = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
 """sigstore_common.proto, HashAlgorithm; what is older or newer is not taken."""
 
 
@@ -134,7 +134,7 @@ def _content(document: Mapping[str, Any]) -> Envelope | MessageSignature:
     value = octets(message, "signature")
     if digest is None:
         return MessageSignature("", b"", value)
-    algorithm = _ALGORITHMS.get(text(digest, "algorithm"))
+    algorithm = ALGORITHMS.get(text(digest, "algorithm"))
     if algorithm is None:
         raise malformed("the messageDigest is not one of SHA2_256, SHA2_384 and SHA2_512")
     return MessageSignature(algorithm, octets(digest, "digest"), value)

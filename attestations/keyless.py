@@ -53,8 +53,9 @@ def check_material(leaf: Leaf, material: Material, claim: Claim, root: TrustedRo
     known = [entry for entry in material.entries if is_known(entry, root)]
     if root.logs and not known:
         raise Refusal(Reason.NOT_IN_LOG, "the signature is in no transparency log that the trust root has")
-    times = [time for entry in known if (time := check_entry(entry, root, claim)) is not None]
-    times += [check_timestamp(reply, root, claim.stamped) for reply in material.timestamps]
+    stamps = [check_timestamp(reply, root, claim.stamped) for reply in material.timestamps]
+    stamped = min(stamps, default=None)
+    times = stamps + [time for entry in known if (time := check_entry(entry, root, claim, stamped=stamped)) is not None]
     if not times:
         raise Refusal(Reason.NOT_IN_LOG, "nothing proves when it was signed: no promise of a log, and no time stamp")
     # 2.

@@ -34,16 +34,16 @@ def proven_time(material: Material, roots: Collection[TrustedRoot], claim: Claim
     Raises:
         Refusal: an entry of a log that is trusted does not hold, so somebody altered it.
     """
-    times: list[datetime] = []
+    times = [time for reply in material.timestamps if (time := _stamped(reply, roots, claim)) is not None]
+    stamped = min(times, default=None)
     logged = False
     for entry in material.entries:
         for root in roots:
             if is_known(entry, root):
-                time = check_entry(entry, root, claim)
+                time = check_entry(entry, root, claim, stamped=stamped)
                 logged = True
                 times += [] if time is None else [time]
                 break
-    times += [time for reply in material.timestamps if (time := _stamped(reply, roots, claim)) is not None]
     return min(times, default=None), logged
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
@@ -40,12 +41,18 @@ class Period:
     def __contains__(self, time: datetime) -> bool:
         return self.start <= time <= self.end
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has no end."""
+        return self.end == _ALWAYS_AFTER
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log of signatures or of certificates. `ids` are those by which entries and certificates name it."""
+    """A log of signatures or of certificates. `host` is where it answers, empty where the trust root does not say;
+    `ids` are those by which entries and certificates name it."""
 
-    url: str
+    host: str
     key: PublicKey
     ids: frozenset[bytes]
     period: Period
@@ -111,7 +118,7 @@ def _log(document: Mapping[str, Any]) -> Log:
     # logId is deprecated in favour of checkpointKeyId, and entries have either (sigstore_trustroot.proto).
     ids = [octets(named, "keyId") for name in ("logId", "checkpointKeyId") if (named := optional_child(document, name))]
     return Log(
-        url=text(document, "baseUrl", ""),
+        host=urlsplit(text(document, "baseUrl", "")).hostname or "",
         key=key,
         ids=frozenset([hashlib.sha256(spki(key)).digest(), *ids]),
         period=_period(optional_child(public_key, "validFor")),
