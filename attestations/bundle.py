@@ -132,7 +132,7 @@ def _content(document: Mapping[str, Any]) -> Envelope | MessageSignature:
     assert message is not None  # noqa: S101 - one of the two is there
     digest = optional_child(message, "messageDigest")
     value = octets(message, "signature")
-    if digest is None:
+    if not digest:  # cosign leaves it empty for keys of Ed25519
         return MessageSignature("", b"", value)
     algorithm = ALGORITHMS.get(text(digest, "algorithm"))
     if algorithm is None:

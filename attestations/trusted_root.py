@@ -27,6 +27,8 @@ MEDIA_TYPES = (
     "application/vnd.dev.sigstore.trustedroot.v0.2+json",
 )
 
+_FIELDS = frozenset({"mediaType", "tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities"})
+
 _ALWAYS_BEFORE = datetime.min.replace(tzinfo=UTC)
 _ALWAYS_AFTER = datetime.max.replace(tzinfo=UTC)
 
@@ -97,6 +99,8 @@ def parse_trusted_root(content: bytes) -> TrustedRoot:
     document = read_object(content, "the trust root", MAX_TRUSTED_ROOT_BYTES)
     if text(document, "mediaType") not in MEDIA_TYPES:
         raise malformed(f"the trust root has the media type {text(document, 'mediaType')[:100]!r}, which is not known")
+    if unknown := sorted(document.keys() - _FIELDS):  # `ctLogs` would be a root without logs, which demands nothing
+        raise malformed(f"the trust root has the field {unknown[0][:100]!r}, and may have {', '.join(sorted(_FIELDS))}")
     try:
         root = TrustedRoot(
             f"sha256:{hashlib.sha256(content).hexdigest()}",

@@ -110,6 +110,15 @@ def test_a_proof_without_a_checkpoint_is_of_no_use_in_version_0_1(instance: Inst
     assert made.proof is None
 
 
+def test_a_digest_may_be_left_out_or_empty() -> None:
+    document = message_bundle(Key(), b"content", named=False)
+    left_out = parsed(document).content
+    document["messageSignature"]["messageDigest"] = {}
+    assert parsed(document).content == left_out
+    assert isinstance(left_out, MessageSignature)
+    assert (left_out.algorithm, left_out.digest) == ("", b"")
+
+
 @pytest.mark.parametrize("algorithm", ["SHA2_224", "SHA1", "HASH_ALGORITHM_UNSPECIFIED", "sha256"])
 def test_a_digest_of_another_kind_is_not_taken(algorithm: str) -> None:
     document = message_bundle(Key(), b"content")

@@ -21,14 +21,26 @@ from attestations.bundle import parse_dsse
 from attestations.certificates import MAX_CERTIFICATE_BYTES, read_leaf
 from attestations.evidence import SIGNATURE_PREDICATE, Piece, Reason, Refused, SignedBy, Verified
 from attestations.refusal import Refusal
-from attestations.trust import Signer, TrustConfiguration, TrustedIdentity, TrustRoot, exact, public_good
+from attestations.trust import (
+    Pattern,
+    PatternKind,
+    Signer,
+    TrustConfiguration,
+    TrustedIdentity,
+    TrustedKey,
+    TrustRoot,
+    exact,
+    public_good,
+)
 from attestations.trusted_root import parse_trusted_root
+from attestations.verification import Verifier
 from pratique.errors import InputError
 from tests.support.mutations import as_json as as_bytes
 from tests.support.signatures import (
     IDENTITY_LAYOUTS,
     IMAGE,
     OTHER_IMAGE,
+    Key,
     Keyless,
     Proof,
     bundle_piece,
@@ -468,6 +480,10 @@ def test_a_trust_root_may_go_without_time_stamps(instance: Instance) -> None:
     ("change", "message"),
     [
         ({"mediaType": "x"}, "the trust root has the media type 'x', which is not known"),
+        (
+            {"ctLogs": []},
+            "the trust root has the field 'ctLogs', and may have certificateAuthorities, ctlogs, mediaType",
+        ),
         ({"tlogs": [{}]}, "the field publicKey is missing"),
         (
             {"tlogs": [{"publicKey": {"rawBytes": P256, "validFor": {"end": "2030-01-01T00:00:00Z"}}}]},
@@ -508,6 +524,44 @@ def test_identities_of_several_signers_are_all_named(instance: Instance) -> None
     result = only(verify(bundle_piece(bundled(instance)), trust(identity_of(), twice, instance=instance)))
     assert isinstance(result, Verified)
     assert [by.signer for by in result.signed_by] == ["ci", "second"]
+
+
+def test_a_signer_is_named_once_for_two_patterns(instance: Instance) -> None:
+    globs = [Pattern(PatternKind.GLOB, text) for text in ("https://*", "https://github.com/acme/*")]
+    signer = Signer("ci", identities=tuple(TrustedIdentity(each, exact(ISSUER), "private") for each in globs))
+    result = only(verify(bundle_piece(bundled(instance)), trust(signer, instance=instance)))
+    assert isinstance(result, Verified)
+    assert [by.signer for by in result.signed_by] == ["ci"]
+
+
+def key_or_identity(key: TrustedKey, instance: Instance) -> Verifier:
+    """Both of which have to sign."""
+    identity = TrustedIdentity(exact(IDENTITY), exact(ISSUER), "private")
+    return Verifier(trust(Signer("two", 2, (key,), (identity,)), instance=instance), instance.now)
+
+
+def test_a_key_and_a_certificate_for_it_count_once(instance: Instance) -> None:
+    key = Key()
+    verifier = key_or_identity(key.trusted(), instance)
+    by_key = only(verifier.verify(bundle_piece(dsse_bundle(key)), {IMAGE}))
+    certified = only(verifier.verify(bundle_piece(bundled(instance, instance.certificate(key=key.private))), {IMAGE}))
+    by_another = only(verifier.verify(bundle_piece(bundled(instance)), {IMAGE}))
+    assert isinstance(by_key, Verified)
+    assert isinstance(certified, Verified)
+    assert isinstance(by_another, Verified)
+    assert [(by.key_id, by.identity) for by in certified.signed_by] == [(key.id, IDENTITY)]
+    assert verifier.signers_met([by_key, certified]) == ()
+    assert verifier.signers_met([by_key, by_another]) == ("two",)
+
+
+def test_a_certificate_does_not_make_a_revoked_key_good(instance: Instance) -> None:
+    key = Key()
+    verifier = key_or_identity(key.trusted(revoked=True), instance)
+    piece = bundle_piece(bundled(instance, instance.certificate(key=key.private)))
+    assert refusal(verifier.verify(piece, {IMAGE})) == (
+        Reason.REVOKED_KEY,
+        f"it is signed with the key release ({key.id}), which is revoked",
+    )
 
 
 def test_a_piece_without_its_proof_is_refused(made: dict[str, Piece], instance: Instance) -> None:

@@ -87,9 +87,23 @@ def test_every_kind_of_key_signs_every_layout(kind: str, layout: str) -> None:
     if kind == "Ed25519" and layout.startswith("message"):
         assert isinstance(result, Refused)
         assert result.reason is Reason.BAD_SIGNATURE
-        assert result.message.endswith("a key of Ed25519 signs messages, and all that is known is a digest")
+        assert result.message == (
+            f"the signature says it is by the key {key.id}, which is of Ed25519: such a signature of the bytes of a"
+            " file, or of its digest (Ed25519ph), is not verified; sign a statement about it, or with a key of ECDSA"
+        )
     else:
         assert isinstance(result, Verified)
+
+
+def test_what_is_not_by_the_key_of_ed25519_that_it_names_may_be_ed25519ph() -> None:
+    key = KINDS["Ed25519"]
+    bundle = dsse_bundle(key)
+    bundle["dsseEnvelope"]["signatures"] = dsse_bundle(Key(Ed25519PrivateKey.generate()))["dsseEnvelope"]["signatures"]
+    assert refusal(verify(bundle_piece(bundle), trust(keys_of(key)))) == (
+        Reason.BAD_SIGNATURE,
+        f"the signature says it is by the key {key.id}, and is not, or was altered; it may be one of Ed25519ph, by"
+        " which cosign 3 signs with a key of Ed25519, and which is not verified: sign with a key of ECDSA",
+    )
 
 
 @pytest.mark.parametrize("layout", KEY_LAYOUTS)
