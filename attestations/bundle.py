@@ -16,7 +16,6 @@ from attestations.protojson import (
     number,
     octets,
     optional_child,
-    optional_octets,
     read_object,
     text,
 )
@@ -212,6 +211,6 @@ def _proof(document: Mapping[str, Any], version: int) -> InclusionProof | None:
         index=number(proof, "logIndex"),
         size=number(proof, "treeSize"),
         root=octets(proof, "rootHash"),
-        hashes=tuple(optional_octets({"hashes": each}, "hashes") for each in hashes),
+        hashes=tuple(octets({"hashes": each}, "hashes") for each in hashes),
         checkpoint=text(checkpoint, "envelope"),
     )

@@ -99,11 +99,6 @@ def octets(parent: Mapping[str, Any], name: str) -> bytes:
     return base64_octets(text(parent, name), name)
 
 
-def optional_octets(parent: Mapping[str, Any], name: str) -> bytes:
-    """The bytes in the field `name`; none where it is missing."""
-    return octets(parent, name) if parent.get(name) is not None else b""
-
-
 def base64_octets(value: str, name: str) -> bytes:
     """What `value` encodes in base64 (RFC 4648 4), at least one byte."""
     try:

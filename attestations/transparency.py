@@ -44,6 +44,9 @@ MAX_BODY_BYTES = 512 * 1024
 MAX_CHECKPOINT_CHARACTERS = 16_384
 """Protects from a checkpoint that is not one: a few lines, and one for each witness."""
 
+MAX_NOTE_SIGNATURES = 64
+"""Protects from a checkpoint that keeps us busy verifying: a log signs it, and some witnesses."""
+
 LARGEST_TIME = 253_402_300_799
 """The last second of the year 9999, which is the last that a `datetime` can be."""
 
@@ -214,6 +217,11 @@ def _signed_tree(checkpoint: str, logs: Iterable[Log]) -> _Tree:
     if not separator or len(lines) < 3:
         raise _not_in_log("the checkpoint is not a signed note with origin, size and root")
     values = [value for line in signatures.split("\n") if (value := _note_signature(line))]
+    if len(values) > MAX_NOTE_SIGNATURES:
+        raise Refusal(
+            Reason.TOO_LARGE,
+            f"the checkpoint has {len(values)} signatures; at most {MAX_NOTE_SIGNATURES} are read",
+        )
     signed_by = [log for log in logs if any(is_signature(log.key, value, note) for value in values)]
     if not signed_by:
         raise _not_in_log("the checkpoint is not signed by the log")

@@ -78,6 +78,7 @@ def entry(document: Any) -> Any:
         ),
         (lambda b: entry(b)["inclusionProof"].pop("checkpoint"), "the inclusionProof has no checkpoint"),
         (lambda b: entry(b)["inclusionProof"].update(hashes=["AAAA"] * 65), "a list of at most 64 hashes"),
+        (lambda b: entry(b)["inclusionProof"].update(hashes=[None]), "the field hashes is missing"),
         (lambda b: entry(b).pop("kindVersion"), "the field kindVersion is missing"),
         (lambda b: entry(b).pop("logId"), "the field logId is missing"),
         (lambda b: entry(b).update(logIndex="-1"), "the field logIndex is not a natural number below 2^63"),

@@ -219,7 +219,7 @@ def test_a_certificate_is_in_a_log_that_is_trusted(instance: Instance, other: In
     )
 
 
-@pytest.mark.parametrize("shift", [-11, 2])
+@pytest.mark.parametrize("shift", [-60, 60])  # stamps are of the time at which the test runs
 def test_a_certificate_is_valid_when_it_signs(shift: int, instance: Instance) -> None:
     late = instance.certificate(start=instance.now + shift * MINUTE)
     for proof in ({}, {"rekor": 2, "stamp": True}):
@@ -397,7 +397,7 @@ def test_another_authority_of_the_same_name_is_no_obstacle(instance: Instance, t
 
 
 def test_the_library_has_to_agree(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of our checks is passed over in turn: what it would have refused, the library refuses."""
+    """All our checks of proofs are passed over: what they would have refused, the library refuses."""
     good = bundled(instance)
     configuration = trust(identity_of(), instance=instance)
     assert isinstance(only(verify(bundle_piece(good), configuration)), Verified)
@@ -405,11 +405,10 @@ def test_the_library_has_to_agree(instance: Instance, monkeypatch: pytest.Monkey
     moved = json.loads(json.dumps(good))
     moved["verificationMaterial"]["tlogEntries"] = bundled(instance)["verificationMaterial"]["tlogEntries"]
     monkeypatch.setattr(verification, "check_material", lambda *_: instance.now)
-    for bundle, message in [(bad, "failed to verify SCT"), (moved, "log entry payload hash does not match bundle")]:
+    for bundle, message in [(bad, "failed to verify SCT"), (moved, "log entry signatures do not match bundle")]:
         reason, said = refusal(verify(bundle_piece(bundle), configuration))
         assert reason is Reason.TRUST_ROOT
-        assert said.startswith("the sigstore library does not take the bundle: ")
-        assert message in said or "log entry signatures do not match bundle" in said
+        assert said.startswith(f"the sigstore library does not take the bundle: {message}")
 
 
 @pytest.mark.parametrize("layout", [each for each in IDENTITY_LAYOUTS if each.startswith(("bundle", "message"))])

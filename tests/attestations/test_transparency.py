@@ -19,7 +19,7 @@ from attestations.bundle import MAX_PROOF_HASHES, LogEntry, parse_bundle
 from attestations.evidence import Reason
 from attestations.public_keys import Message
 from attestations.refusal import Refusal
-from attestations.transparency import LARGEST_TIME, Claim, check_entry, root_of_proof
+from attestations.transparency import LARGEST_TIME, MAX_NOTE_SIGNATURES, Claim, check_entry, root_of_proof
 from attestations.trusted_root import parse_trusted_root
 from pratique.dsse import pre_authentication_encoding
 from tests.support.signatures import (
@@ -209,6 +209,20 @@ def test_a_tree_of_another_size_by_the_same_path_is_another_one(instance: Instan
     for size in same[:3]:
         altered = replace(good, proof=replace(good.proof, size=size))
         assert refusal(altered, instance) == "the proof is for another tree than the one that the log signed"
+
+
+def test_a_checkpoint_has_a_few_signatures(instance: Instance) -> None:
+    good = replace(logged(instance, BODIES["dsse 0.0.1"][0]), promise=b"")
+    assert good.proof is not None
+    line = f"\u2014 witness {b64(b'hint' + SIGNATURE)}\n"
+    for count, counts in ((MAX_NOTE_SIGNATURES - 1, True), (MAX_NOTE_SIGNATURES, False)):
+        altered = replace(good, proof=replace(good.proof, checkpoint=good.proof.checkpoint + line * count))
+        if counts:
+            assert check_entry(altered, parse_trusted_root(instance.root()), CLAIM, stamped=None) is None
+            continue
+        with pytest.raises(Refusal, match="the checkpoint has 65 signatures; at most 64 are read") as raised:
+            check_entry(altered, parse_trusted_root(instance.root()), CLAIM, stamped=None)
+        assert raised.value.reason is Reason.TOO_LARGE
 
 
 def test_rekor_2_has_one_index(instance: Instance) -> None:
