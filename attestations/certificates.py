@@ -19,7 +19,7 @@ from cryptography.x509.verification import VerificationError as ChainError
 
 from attestations.evidence import Reason
 from attestations.public_keys import ASN1_ERRORS, Message, PublicKey, checked_key, is_signature, spki
-from attestations.refusal import Refusal, malformed
+from attestations.refusal import Refusal, malformed, quoted
 from attestations.trusted_root import TrustedRoot
 from pratique.errors import InputError
 
@@ -61,7 +61,7 @@ def read_leaf(der: bytes) -> Leaf:
         extensions = certificate.extensions
         key = checked_key(certificate.public_key())
     except (*ASN1_ERRORS, InputError) as error:
-        raise malformed(f"the certificate cannot be used: {error}") from error
+        raise malformed(f"the certificate cannot be used: {quoted(error)}") from error
     _check_usage(extensions)
     return Leaf(der, certificate, key, _identity(extensions), _issuer(extensions))
 
@@ -166,7 +166,7 @@ def check_path(leaf: Leaf, root: TrustedRoot, time: datetime) -> x509.Certificat
                 return path[1]
             failure = "it is given as an authority itself, and nobody issued it"
         except (ChainError, *ASN1_ERRORS) as error:
-            failure = str(error)
+            failure = quoted(error)
     raise Refusal(Reason.TRUST_ROOT, f"the certificate does not come from the trust root: {failure}")
 
 

@@ -29,7 +29,7 @@ from attestations.bundle import LogEntry, Material
 from attestations.certificates import Leaf, check_logged, check_path
 from attestations.evidence import Reason
 from attestations.public_keys import ASN1_ERRORS, PublicKey
-from attestations.refusal import Refusal
+from attestations.refusal import Refusal, quoted
 from attestations.timestamps import check_timestamp
 from attestations.transparency import Claim, check_entry, is_known
 from attestations.trust import TrustRoot
@@ -97,7 +97,7 @@ def check_with_library(content: bytes, leaf: Leaf, root: TrustRoot, signed: Enve
     try:
         verifier = _library_verifier(root.content)
     except (Error, *ASN1_ERRORS) as error:
-        message = f"the sigstore library cannot read the trust root {root.name}: {_one_line(error)}"
+        message = f"the sigstore library cannot read the trust root {root.name}: {quoted(error)}"
         raise Refusal(Reason.TRUST_ROOT, message) from error
     try:
         bundle = Bundle.from_json(content)
@@ -109,14 +109,10 @@ def check_with_library(content: bytes, leaf: Leaf, root: TrustRoot, signed: Enve
             verifier.verify_artifact(hashed, bundle, policy)
             same = True
     except (Error, InvalidSignature, *ASN1_ERRORS) as error:
-        message = f"the sigstore library does not take the bundle: {_one_line(error)}"
+        message = f"the sigstore library does not take the bundle: {quoted(error)}"
         raise Refusal(Reason.TRUST_ROOT, message) from error
     if not same:
         raise Refusal(Reason.MALFORMED, "the sigstore library reads another payload in the bundle than we do")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 class _SameCertificate:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attestations.evidence import Reason
-from attestations.refusal import Refusal, malformed
+from attestations.refusal import Refusal, malformed, quoted
 from pratique.canonical import parse_json
 from pratique.errors import InputError
 
@@ -35,7 +35,7 @@ def read_json(content: bytes, what: str, limit: int) -> Any:
     try:
         return parse_json(content)
     except InputError as error:
-        raise malformed(f"{what} cannot be read: {error}") from error
+        raise malformed(f"{what} cannot be read: {quoted(error)}") from error
 
 
 def read_object(content: bytes, what: str, limit: int) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ from attestations.keyless import check_material, check_with_library, library_can
 from attestations.legacy import envelope_of, material_of, signature_of
 from attestations.managed_keys import check_not_revoked, check_use, proven_time, uses_of_keys
 from attestations.public_keys import Message, PublicKey, is_signature, is_signature_of_digest, key_id, spki
-from attestations.refusal import Refusal, malformed
+from attestations.refusal import Refusal, malformed, quoted
 from attestations.statements import (
     Statement,
     parts_of,
@@ -170,10 +170,11 @@ class Verifier:
         leaf = read_leaf(signature.material.certificate)
         matching = self._matching(leaf.identity, leaf.issuer)
         if not matching:
-            message = f"its certificate names {leaf.identity} (issuer {leaf.issuer}), whom no trusted signer matches"
+            who = f"{quoted(leaf.identity)} (issuer {quoted(leaf.issuer)})"
+            message = f"its certificate names {who}, whom no trusted signer matches"
             return [], [Refusal(Reason.WRONG_IDENTITY, message)]
         if not signature.is_by(leaf.key):
-            message = f"the signature is not one by the certificate of {leaf.identity}, or was altered"
+            message = f"the signature is not one by the certificate of {quoted(leaf.identity)}, or was altered"
             return [], [Refusal(Reason.BAD_SIGNATURE, message)]
         found, refusals = [], []
         for name in dict.fromkeys(identity.trust_root for _, identity in matching):

@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from attestations.certificates import check_logged, check_path, read_leaf
 from attestations.evidence import Reason
@@ -80,6 +81,18 @@ def test_nobody_vouches_for_himself(instance: Instance) -> None:
     root = TrustedRoot("sha256:", (Authority((certificate.certificate,), Period()),), (), (), ())
     with pytest.raises(Refusal, match="it is given as an authority itself, and nobody issued it"):
         check_path(read_leaf(certificate.der), root, instance.now)
+
+
+def test_the_names_in_a_certificate_are_told_in_short(instance: Instance) -> None:
+    names = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "A\n\x1b[31m" + "b" * 50)] * 300
+    certificate = instance.certificate(subject=x509.Name(names))
+    other = TrustedRoot("sha256:", (Authority((instance.root_certificate,), Period()),), (), (), ())
+    with pytest.raises(Refusal) as raised:
+        check_path(read_leaf(certificate.der), other, instance.now)
+    message = str(raised.value)
+    assert message.startswith("the certificate does not come from the trust root: ")
+    assert len(message) < 300
+    assert message.isprintable()
 
 
 def promised(instance: Instance, certificate: Certificate, root: bytes) -> None:

@@ -178,6 +178,19 @@ def test_a_certificate_may_be_for_every_kind_of_key(kind: str, instance: Instanc
     assert isinstance(result, Verified), result
 
 
+def test_what_somebody_else_chose_is_told_in_short(instance: Instance) -> None:
+    long = "https://github.com/" + "a" * 4000
+    for certificate, configuration in [
+        (instance.certificate(long), trust(identity_of(), instance=instance)),
+        (instance.certificate(issuer=long), trust(identity_of(), instance=instance)),
+    ]:
+        reason, message = refusal(verify(bundle_piece(bundled(instance, certificate)), configuration))
+        assert reason is Reason.WRONG_IDENTITY
+        assert len(message) < 600
+    twice = b'{"%s":1,"%s":2}' % (b"a" * 5000, b"a" * 5000)
+    assert len(refusal(verify(bundle_piece(twice), trust(identity_of(), instance=instance)))[1]) < 300
+
+
 # what a certificate has to be
 
 

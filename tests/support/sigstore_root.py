@@ -143,6 +143,7 @@ class Instance:
         log_key: ec.EllipticCurvePrivateKey | None = None,
         life: timedelta = _LEAF_LIFE,
         key: PrivateKey | None = None,
+        subject: x509.Name | None = None,
     ) -> Certificate:
         """A certificate as Fulcio makes it, for `key` or a new one; with `logged`, the log of certificates promised to
         show it.
@@ -155,7 +156,7 @@ class Instance:
         public = key.public_key()
         builder = (
             x509.CertificateBuilder()
-            .subject_name(x509.Name([]))
+            .subject_name(subject or x509.Name([]))
             .issuer_name(self.intermediate.subject)
             .public_key(public)
             .serial_number(x509.random_serial_number())
