@@ -9,8 +9,8 @@ What is checked, and where it is written (sigstore client-spec, section 4; sigst
 5. the signature is by the certificate's key
 
 The sigstore library verifies the same bundle again, and has to agree, wherever it can read it: it refuses bundles
-without a log entry, entries without proof, and all layouts from before there were bundles. So our checks give the
-reason in our words, and no mistake in one of the two lets anything in.
+without a log entry, entries without proof, keys that are not on P-256, and all layouts from before there were bundles.
+So our checks give the reason in our words, and no mistake in one of the two lets in what both can read.
 """
 
 from __future__ import annotations
