@@ -233,6 +233,8 @@ def _is_hint(hint: str, id_: str) -> bool:
 
 
 def _nobodys(signature: _Signature, keys: Mapping[str, PublicKey]) -> Refusal:
+    if not keys:
+        return Refusal(Reason.UNKNOWN_KEY, "it is signed with a key and without a certificate, and no key is trusted")
     for id_, key in keys.items():
         if _is_hint(signature.material.hint, id_):
             why = "and is not, or was altered"

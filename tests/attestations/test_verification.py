@@ -19,7 +19,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from attestations.bundle import MAX_PIECE_BYTES
 from attestations.evidence import SIGNATURE_PREDICATE, Layout, Piece, Reason, Refused, SignedBy, Verified
 from attestations.statements import MODEL_SIGNATURE
-from attestations.trust import LogUse, Pattern, PatternKind, Signer, TrustedIdentity, exact
+from attestations.trust import (
+    PUBLIC_GOOD,
+    LogUse,
+    Pattern,
+    PatternKind,
+    Signer,
+    TrustConfiguration,
+    TrustedIdentity,
+    exact,
+)
 from attestations.verification import Verifier
 from tests.support.signatures import (
     BLOB,
@@ -31,6 +40,7 @@ from tests.support.signatures import (
     attestation_piece,
     bundle_piece,
     dsse_bundle,
+    identity_of,
     keys_of,
     model_statement,
     pieces_by_key,
@@ -111,6 +121,16 @@ def test_another_key_is_unknown(layout: str) -> None:
     reason, message = refusal(verify(pieces_by_key(KEY)[layout], trust(keys_of(Key(), Key()))))
     assert reason is Reason.UNKNOWN_KEY
     assert message == "the signature is by none of the 2 keys that are trusted, or was altered"
+
+
+@pytest.mark.parametrize(
+    "configuration", [trust(), trust(identity_of(root=PUBLIC_GOOD))], ids=["nobody", "an identity"]
+)
+def test_a_key_is_nobodys_where_none_is_trusted(configuration: TrustConfiguration) -> None:
+    assert refusal(verify(bundle_piece(dsse_bundle(KEY)), configuration)) == (
+        Reason.UNKNOWN_KEY,
+        "it is signed with a key and without a certificate, and no key is trusted",
+    )
 
 
 @pytest.mark.parametrize("layout", KEY_LAYOUTS)
