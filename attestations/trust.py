@@ -44,7 +44,8 @@ _SIZE_LIMIT = 2**20
 """Bytes that a compiled expression may take: protects from `(a{1000}){1000}`."""
 
 _NO_ISSUERS = ("\u2020 no issuer \u2020", "https://nobody.invalid", "https://nobody.invalid/issuer")
-"""Nobody can be one of these (RFC 2606 2: `invalid`): what matches them matches whatever there is, or every URL."""
+_NOBODY = ("\u2020 nobody \u2020", "nobody@nobody.invalid", "https://nobody.invalid/nobody")
+"""Nobody can be one of these (RFC 2606 2: `invalid`): what matches one matches whatever there is of its kind."""
 
 
 class PatternKind(Enum):
@@ -140,7 +141,8 @@ class TrustedIdentity:
     """Whoever has a certificate of `trust_root` in which `identity` and `issuer` stand.
 
     Raises:
-        InputError: any issuer would do, so that everybody who runs one could be anybody.
+        InputError: any issuer would do, so that everybody who runs one could be anybody; or anybody whom the public
+            instance knows, which is everybody.
     """
 
     identity: Pattern
@@ -152,6 +154,11 @@ class TrustedIdentity:
             raise InputError(
                 "the pattern of the issuer matches every issuer, each of which can vouch for any identity; name it, or"
                 " its host"
+            )
+        if self.trust_root == PUBLIC_GOOD and any(self.identity.matches(nobody) for nobody in _NOBODY):
+            raise InputError(
+                "the pattern of the identity matches everybody, to whom the public instance of Sigstore gives"
+                " certificates; name whom it is about"
             )
 
     def matches(self, identity: str, issuer: str) -> bool:

@@ -131,6 +131,20 @@ def test_an_issuer_is_named(issuer: Pattern) -> None:
         TrustedIdentity(exact("ada@acme.com"), issuer)
 
 
+@pytest.mark.parametrize(
+    "identity",
+    [glob("*"), glob("*@*"), glob("https://*"), regexp(".*"), regexp("https://.+"), regexp(".*@.*|a")],
+    ids=lambda identity: identity.text,
+)
+def test_whom_the_public_instance_knows_is_named(identity: Pattern) -> None:
+    """Of an instance of one's own, everybody may be whom it knows."""
+    assert TrustedIdentity(identity, exact("https://issuer"), "private").matches(
+        "https://ada@acme.com", "https://issuer"
+    )
+    with pytest.raises(InputError, match="the pattern of the identity matches everybody"):
+        TrustedIdentity(identity, exact("https://issuer"))
+
+
 def test_an_identity_is_one_with_its_issuer() -> None:
     trusted = TrustedIdentity(glob("*@acme.com"), exact("https://issuer"))
     assert trusted.matches("ada@acme.com", "https://issuer")

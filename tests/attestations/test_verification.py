@@ -377,6 +377,18 @@ def test_a_signed_model_is_about_its_files() -> None:
     assert refusal(verify(piece, trust(keys_of(KEY))))[0] is Reason.WRONG_SUBJECT
 
 
+def test_a_shard_of_a_file_is_no_file_of_a_model() -> None:
+    """Who cuts a file off behind its first shard has a file with the digest of the shard."""
+    document = json.loads(model_statement({"a": b"weights"}))
+    document["predicate"]["serialization"] |= {"method": "shards", "shard_size": 1000}
+    document["predicate"]["resources"][0] |= {"algorithm": "sha256-sharded-1000", "name": "a:0:1000"}
+    piece = bundle_piece(dsse_bundle(KEY, json.dumps(document).encode()))
+    shard = f"sha256:{document['predicate']['resources'][0]['digest']}"
+    whole = f"sha256:{document['subject'][0]['digest']['sha256']}"
+    assert refusal(verify(piece, trust(keys_of(KEY)), shard))[0] is Reason.WRONG_SUBJECT
+    assert isinstance(only(verify(piece, trust(keys_of(KEY)), whole)), Verified)
+
+
 def test_the_files_of_a_model_make_its_digest() -> None:
     document = json.loads(model_statement({"a": b"1", "b": b"2"}))
     document["predicate"]["resources"].reverse()
