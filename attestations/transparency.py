@@ -106,17 +106,19 @@ def check_entry(entry: LogEntry, root: TrustedRoot, claim: Claim, *, stamped: da
     if entry.proof is not None:
         logs = _that_proved(entry, entry.proof, logs)
     _check_body(entry, claim)
-    _check_period(logs, stamped if time is None else time)
+    if time is None:
+        _check_end(logs, stamped)
+    elif not any(time in log.period for log in logs):
+        raise _not_in_log(f"the log was not to be relied on at {time.isoformat()}")
     return time
 
 
-def _check_period(logs: Collection[Log], time: datetime | None) -> None:
-    """Ensure that one of `logs` was to be relied on at `time`. Where that is not known, it has to be one that still is:
-    who gets hold of the key of a log that is closed makes entries without a time."""
-    if time is None and not any(log.period.is_open for log in logs):
-        raise _not_in_log("the log is one that has an end, and nothing proves that the signature is from before")
-    if time is not None and not any(time in log.period for log in logs):
-        raise _not_in_log(f"the log was not to be relied on at {time.isoformat()}")
+def _check_end(logs: Collection[Log], stamped: datetime | None) -> None:
+    """Ensure that one of `logs` has no end, or one after `stamped`: who gets hold of the key of a log that is closed
+    can make entries without a time."""
+    last = datetime.max.replace(tzinfo=UTC) if stamped is None else stamped
+    if not any(last <= log.period.end for log in logs):
+        raise _not_in_log("the log has an end, and nothing proves that the signature is from before it")
 
 
 def _not_in_log(message: str) -> Refusal:
@@ -169,7 +171,7 @@ def _that_proved(entry: LogEntry, proof: InclusionProof, logs: Iterable[Log]) ->
     if entry.index != proof.index:
         raise _not_in_log("the entry and its proof name different places in the log")
     # Its origin is the name of its host; that of v1 is whatever the server is called by its operator.
-    named = [log for log in tree.signed_by if log.host == tree.origin]
+    named = [log for log in tree.signed_by if log.host == tree.origin.lower()]
     if not named:
         raise _not_in_log(f"the checkpoint is of the log {tree.origin[:100]!r}, and the trust root names another one")
     return named

@@ -43,11 +43,6 @@ class Period:
     def __contains__(self, time: datetime) -> bool:
         return self.start <= time <= self.end
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it has no end."""
-        return self.end == _ALWAYS_AFTER
-
 
 @dataclass(frozen=True, slots=True)
 class Log:

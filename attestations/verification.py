@@ -238,16 +238,16 @@ def _nobodys(signature: _Signature, keys: Mapping[str, PublicKey]) -> Refusal:
     for id_, key in keys.items():
         if _is_hint(signature.material.hint, id_):
             why = "and is not, or was altered"
-            if isinstance(key, Ed25519PublicKey):
+            if isinstance(key, Ed25519PublicKey) and signature.message is None:
+                why = (
+                    "which is of Ed25519: such a signature of the bytes of a file, or of its digest (Ed25519ph), is not"
+                    " verified; sign a statement about it, or with a key of ECDSA"
+                )
+            elif isinstance(key, Ed25519PublicKey):
                 why += (
                     "; it may be one of Ed25519ph, by which cosign 3 signs with a key of Ed25519, and which is not"
                     " verified: sign with a key of ECDSA"
                 )
-                if signature.message is None:
-                    why = (
-                        "which is of Ed25519: such a signature of the bytes of a file, or of its digest (Ed25519ph), is"
-                        " not verified; sign a statement about it, or with a key of ECDSA"
-                    )
             return Refusal(Reason.BAD_SIGNATURE, f"the signature says it is by the key {id_}, {why}")
     return Refusal(
         Reason.UNKNOWN_KEY, f"the signature is by none of the {len(keys)} keys that are trusted, or was altered"

@@ -22,6 +22,7 @@ from attestations.certificates import MAX_CERTIFICATE_BYTES, read_leaf
 from attestations.evidence import SIGNATURE_PREDICATE, Piece, Reason, Refused, SignedBy, Verified
 from attestations.refusal import Refusal
 from attestations.trust import (
+    LogUse,
     Pattern,
     PatternKind,
     Signer,
@@ -46,6 +47,7 @@ from tests.support.signatures import (
     bundle_piece,
     dsse_bundle,
     identity_of,
+    keys_of,
     pieces_by_identity,
     trust,
     verify,
@@ -370,13 +372,20 @@ def test_an_authority_has_its_time(instance: Instance) -> None:
         assert message in said
 
 
-def test_a_log_has_its_time(instance: Instance) -> None:
+@pytest.mark.parametrize("rekor", [1, 2])
+def test_a_log_has_its_time(rekor: int, instance: Instance) -> None:
     root = json.loads(instance.root())
-    root["tlogs"][0]["publicKey"]["validFor"]["end"] = "2026-01-01T00:00:00Z"
-    piece = bundle_piece(bundled(instance))
-    reason, message = refusal(verify(piece, trust(identity_of(), root=json.dumps(root).encode())))
-    assert reason is Reason.NOT_IN_LOG
-    assert message.startswith("the log was not to be relied on at 20")
+    root["tlogs"][rekor - 1]["publicKey"]["validFor"]["end"] = "2026-01-01T00:00:00Z"
+    key, proof = Key(), Proof(instance, rekor=rekor, stamp=True)
+    for maker, signer in (
+        (Keyless(instance.certificate()), identity_of()),
+        (key, keys_of(key.trusted(log=LogUse.REQUIRED))),
+    ):
+        piece = bundle_piece(dsse_bundle(maker, proof=proof))
+        assert isinstance(only(verify(piece, trust(signer, instance=instance))), Verified)
+        reason, message = refusal(verify(piece, trust(signer, root=json.dumps(root).encode())))
+        assert reason is Reason.NOT_IN_LOG
+        assert message.startswith(("the log was not to be relied on at 20", "the log has an end"))
 
 
 def test_the_ends_of_a_period_belong_to_it(instance: Instance) -> None:
