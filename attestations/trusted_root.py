@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from attestations.protojson import child, children, octets, optional_child, read_object, text
-from attestations.public_keys import ASN1_ERRORS, PublicKey, read_der_key, spki
+from attestations.public_keys import ASN1_ERRORS, PublicKey, checked_key, read_der_key, spki
 from attestations.refusal import malformed
 from pratique.errors import InputError
 
@@ -128,8 +128,17 @@ def _authority(document: Mapping[str, Any]) -> Authority:
     certificates = children(child(document, "certChain"), "certificates")
     if not certificates:
         raise malformed("an authority of the trust root has no certificates")
-    chain = tuple(x509.load_der_x509_certificate(octets(each, "rawBytes")) for each in certificates)
+    chain = tuple(_certificate(octets(each, "rawBytes")) for each in certificates)
     return Authority(chain, _period(optional_child(document, "validFor")))
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    """The certificate that `der` is, every part of which can be read: `cryptography` looks at them when they are asked
+    for, and `rfc3161-client` panics at a name that cannot be read."""
+    certificate = x509.load_der_x509_certificate(der)
+    checked_key(certificate.public_key())
+    _ = certificate.subject, certificate.issuer, certificate.extensions
+    return certificate
 
 
 def _period(document: Mapping[str, Any] | None) -> Period:

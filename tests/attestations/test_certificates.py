@@ -75,6 +75,16 @@ def test_a_trust_root_with_a_certificate_of_a_version_that_there_is_not_cannot_b
         parse_trusted_root(json.dumps(root).encode())
 
 
+@pytest.mark.parametrize("authorities", ["certificateAuthorities", "timestampAuthorities"])
+def test_a_trust_root_with_a_name_that_cannot_be_read_cannot_be_used(authorities: str, instance: Instance) -> None:
+    """`rfc3161-client` panics at it, which is no Exception, when it is to verify somebody's time stamp."""
+    root = json.loads(instance.root())
+    strange = instance.root_certificate.public_bytes(Encoding.DER).replace(b"private root", b"priv\xffte root")
+    root[authorities][0]["certChain"]["certificates"][1] = {"rawBytes": b64(strange)}
+    with pytest.raises(Refusal, match="the trust root holds what cannot be used: "):
+        parse_trusted_root(json.dumps(root).encode())
+
+
 def test_nobody_vouches_for_himself(instance: Instance) -> None:
     """A certificate that is given as an authority is on a path to it, which has nobody who issued it."""
     certificate = instance.certificate()
