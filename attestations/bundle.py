@@ -16,7 +16,6 @@ from attestations.protojson import (
     number,
     octets,
     optional_child,
-    optional_octets,
     read_object,
     text,
 )
@@ -44,7 +43,7 @@ _VERSIONS = {
 }
 """The media types that are known, and the minor version of each."""
 
-_ALGORITHMS = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
+ALGORITHMS = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
 """sigstore_common.proto, HashAlgorithm; what is older or newer is not taken."""
 
 
@@ -132,9 +131,9 @@ def _content(document: Mapping[str, Any]) -> Envelope | MessageSignature:
     assert message is not None  # noqa: S101 - one of the two is there
     digest = optional_child(message, "messageDigest")
     value = octets(message, "signature")
-    if digest is None:
+    if not digest:  # cosign leaves it empty for keys of Ed25519
         return MessageSignature("", b"", value)
-    algorithm = _ALGORITHMS.get(text(digest, "algorithm"))
+    algorithm = ALGORITHMS.get(text(digest, "algorithm"))
     if algorithm is None:
         raise malformed("the messageDigest is not one of SHA2_256, SHA2_384 and SHA2_512")
     return MessageSignature(algorithm, octets(digest, "digest"), value)
@@ -212,6 +211,6 @@ def _proof(document: Mapping[str, Any], version: int) -> InclusionProof | None:
         index=number(proof, "logIndex"),
         size=number(proof, "treeSize"),
         root=octets(proof, "rootHash"),
-        hashes=tuple(optional_octets({"hashes": each}, "hashes") for each in hashes),
+        hashes=tuple(octets({"hashes": each}, "hashes") for each in hashes),
         checkpoint=text(checkpoint, "envelope"),
     )

@@ -12,15 +12,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
 from cryptography.x509.verification import VerificationError as ChainError
 
 from attestations.evidence import Reason
-from attestations.public_keys import Message, PublicKey, checked_key, is_signature, spki
-from attestations.refusal import Refusal, malformed
+from attestations.public_keys import ASN1_ERRORS, Message, PublicKey, checked_key, is_signature, spki
+from attestations.refusal import Refusal, malformed, quoted
 from attestations.trusted_root import TrustedRoot
 from pratique.errors import InputError
 
@@ -36,8 +35,6 @@ _ISSUER_V2 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 """The issuer as an ASN.1 UTF8String."""
 _OTHER_NAME = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
 """A user name that is neither a mail address nor a URI, as an ASN.1 UTF8String."""
-
-_ASN1_ERRORS = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +60,8 @@ def read_leaf(der: bytes) -> Leaf:
         certificate = x509.load_der_x509_certificate(der)
         extensions = certificate.extensions
         key = checked_key(certificate.public_key())
-    except (*_ASN1_ERRORS, InputError) as error:
-        raise malformed(f"the certificate cannot be used: {error}") from error
+    except (*ASN1_ERRORS, InputError) as error:
+        raise malformed(f"the certificate cannot be used: {quoted(error)}") from error
     _check_usage(extensions)
     return Leaf(der, certificate, key, _identity(extensions), _issuer(extensions))
 
@@ -164,9 +161,12 @@ def check_path(leaf: Leaf, root: TrustedRoot, time: datetime) -> x509.Certificat
             continue
         *intermediates, anchor = authority.chain
         try:
-            return _verified_path(certificate, anchor, intermediates, time)[1]
-        except (ChainError, *_ASN1_ERRORS) as error:
-            failure = str(error)
+            path = _verified_path(certificate, anchor, intermediates, time)
+            if len(path) > 1:
+                return path[1]
+            failure = "it is given as an authority itself, and nobody issued it"
+        except (ChainError, *ASN1_ERRORS) as error:
+            failure = quoted(error)
     raise Refusal(Reason.TRUST_ROOT, f"the certificate does not come from the trust root: {failure}")
 
 
@@ -217,7 +217,7 @@ def _is_promise(
         issuing_key = spki(checked_key(issuer.public_key()))
         certificate = leaf.tbs_precertificate_bytes
         time = promise.timestamp.replace(tzinfo=UTC)
-    except (*_ASN1_ERRORS, InputError, OverflowError):
+    except (*ASN1_ERRORS, InputError, OverflowError):
         return False
     if promise.entry_type is not LogEntryType.PRE_CERTIFICATE:
         return False

@@ -109,7 +109,8 @@ class SignedBy:
     """One signature that holds: `signer` is the name that the trust configuration gives to who made it.
 
     Of a key, `key_id` is `sha256:<hex>` over its SubjectPublicKeyInfo; of a certificate, `identity` and `issuer` are as
-    Fulcio wrote them. `at` is when, where a log or a time stamp proves it; None where only the key vouches for it.
+    Fulcio wrote them, and `key_id` is empty unless the signer lists the key as well. `at` is when, where a log or a
+    time stamp proves it; None where only the key vouches for it.
     """
 
     signer: str

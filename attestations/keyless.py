@@ -9,8 +9,8 @@ What is checked, and where it is written (sigstore client-spec, section 4; sigst
 5. the signature is by the certificate's key
 
 The sigstore library verifies the same bundle again, and has to agree, wherever it can read it: it refuses bundles
-without a log entry, entries without proof, and all layouts from before there were bundles. So our checks give the
-reason in our words, and no mistake in one of the two lets anything in.
+without a log entry, entries without proof, keys that are not on P-256, and all layouts from before there were bundles.
+So our checks give the reason in our words, and no mistake in one of the two lets in what both can read.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from attestations.bundle import LogEntry, Material
 from attestations.certificates import Leaf, check_logged, check_path
 from attestations.evidence import Reason
-from attestations.refusal import Refusal
+from attestations.public_keys import ASN1_ERRORS, PublicKey
+from attestations.refusal import Refusal, quoted
 from attestations.timestamps import check_timestamp
 from attestations.transparency import Claim, check_entry, is_known
 from attestations.trust import TrustRoot
@@ -51,8 +53,9 @@ def check_material(leaf: Leaf, material: Material, claim: Claim, root: TrustedRo
     known = [entry for entry in material.entries if is_known(entry, root)]
     if root.logs and not known:
         raise Refusal(Reason.NOT_IN_LOG, "the signature is in no transparency log that the trust root has")
-    times = [time for entry in known if (time := check_entry(entry, root, claim)) is not None]
-    times += [check_timestamp(reply, root, claim.stamped) for reply in material.timestamps]
+    stamps = [check_timestamp(reply, root, claim.stamped) for reply in material.timestamps]
+    stamped = min(stamps, default=None)
+    times = stamps + [time for entry in known if (time := check_entry(entry, root, claim, stamped=stamped)) is not None]
     if not times:
         raise Refusal(Reason.NOT_IN_LOG, "nothing proves when it was signed: no promise of a log, and no time stamp")
     # 2.
@@ -62,10 +65,15 @@ def check_material(leaf: Leaf, material: Material, claim: Claim, root: TrustedRo
     return min(times)
 
 
-def library_can_read(entries: Collection[LogEntry], root: TrustedRoot, signed: Envelope | tuple[str, bytes]) -> bool:
-    """Whether the sigstore library takes a bundle with these log entries about what was `signed`."""
+def library_can_read(
+    key: PublicKey, entries: Collection[LogEntry], root: TrustedRoot, signed: Envelope | tuple[str, bytes]
+) -> bool:
+    """Whether the sigstore library takes a bundle with these log entries about what was `signed` by `key`; it verifies
+    with ECDSA and SHA-256, whatever the key."""
     return (
-        (isinstance(signed, Envelope) or signed[0] == "sha256")
+        isinstance(key, ec.EllipticCurvePublicKey)
+        and isinstance(key.curve, ec.SECP256R1)
+        and (isinstance(signed, Envelope) or signed[0] == "sha256")
         and len(entries) == 1
         and all(entry.proof is not None and (entry.kind, entry.version) in _LIBRARY_READS for entry in entries)
         and bool(root.logs and root.certificate_logs and root.authorities)
@@ -87,7 +95,12 @@ def check_with_library(content: bytes, leaf: Leaf, root: TrustRoot, signed: Enve
 
     policy = _SameCertificate(leaf)
     try:
-        bundle, verifier = Bundle.from_json(content), _library_verifier(root.content)
+        verifier = _library_verifier(root.content)
+    except (Error, *ASN1_ERRORS) as error:
+        message = f"the sigstore library cannot read the trust root {root.name}: {quoted(error)}"
+        raise Refusal(Reason.TRUST_ROOT, message) from error
+    try:
+        bundle = Bundle.from_json(content)
         if isinstance(signed, Envelope):
             same = verifier.verify_dsse(bundle, policy) == (signed.payload_type, signed.payload)
         else:
@@ -95,9 +108,9 @@ def check_with_library(content: bytes, leaf: Leaf, root: TrustRoot, signed: Enve
             hashed = Hashed(algorithm=HashAlgorithm(f"SHA2_{algorithm.removeprefix('sha')}"), digest=digest)
             verifier.verify_artifact(hashed, bundle, policy)
             same = True
-    except (Error, ValueError, InvalidSignature) as error:
-        message = " ".join(str(error).split())[:300]
-        raise Refusal(Reason.TRUST_ROOT, f"the sigstore library does not take the bundle: {message}") from error
+    except (Error, InvalidSignature, *ASN1_ERRORS) as error:
+        message = f"the sigstore library does not take the bundle: {quoted(error)}"
+        raise Refusal(Reason.TRUST_ROOT, message) from error
     if not same:
         raise Refusal(Reason.MALFORMED, "the sigstore library reads another payload in the bundle than we do")
 
@@ -128,6 +141,8 @@ def _for_library(root: bytes) -> bytes:
     out in ProtoJSON, and with the media type of version 0.1, from which 0.2 differs in its name only."""
     document = orjson.loads(root)
     document["mediaType"] = MEDIA_TYPES[0]
-    for authority in [*document.get("certificateAuthorities", ()), *document.get("timestampAuthorities", ())]:
+    for name in ("certificateAuthorities", "timestampAuthorities"):
+        document[name] = document.get(name) or []
+    for authority in [*document["certificateAuthorities"], *document["timestampAuthorities"]]:
         authority["subject"] = {"organization": "", "commonName": "", **(authority.get("subject") or {})}
     return orjson.dumps(document)

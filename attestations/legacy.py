@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from attestations.bundle import MAX_PIECE_BYTES, LogEntry, Material, parse_dsse
 from attestations.evidence import Reason
 from attestations.protojson import base64_octets, child, hexadecimal, number, octets, read_object, text
+from attestations.public_keys import ASN1_ERRORS
 from attestations.refusal import Refusal, malformed
 from pratique.dsse import Envelope
 
@@ -62,7 +63,7 @@ def _certificate(pem: str) -> bytes:
         return b""
     try:
         return x509.load_pem_x509_certificate(_utf8(pem)).public_bytes(Encoding.DER)
-    except ValueError as error:
+    except ASN1_ERRORS as error:
         raise malformed(f"the annotation {CERTIFICATE} is not a certificate in PEM") from error
 
 

@@ -34,16 +34,16 @@ def proven_time(material: Material, roots: Collection[TrustedRoot], claim: Claim
     Raises:
         Refusal: an entry of a log that is trusted does not hold, so somebody altered it.
     """
-    times: list[datetime] = []
+    times = [time for reply in material.timestamps if (time := _stamped(reply, roots, claim)) is not None]
+    stamped = min(times, default=None)
     logged = False
     for entry in material.entries:
         for root in roots:
             if is_known(entry, root):
-                time = check_entry(entry, root, claim)
+                time = check_entry(entry, root, claim, stamped=stamped)
                 logged = True
                 times += [] if time is None else [time]
                 break
-    times += [time for reply in material.timestamps if (time := _stamped(reply, roots, claim)) is not None]
     return min(times, default=None), logged
 
 
@@ -57,14 +57,19 @@ def _stamped(reply: bytes, roots: Collection[TrustedRoot], claim: Claim) -> date
     return None
 
 
+def check_not_revoked(key: TrustedKey) -> None:
+    """Raises: Refusal."""
+    if key.revoked:
+        raise Refusal(Reason.REVOKED_KEY, f"it is signed with the key {key.name} ({key.id}), which is revoked")
+
+
 def check_use(key: TrustedKey, *, at: datetime | None, logged: bool, now: datetime) -> None:
     """Ensure that a signature by `key` counts that was made `at` a proven time, or is no older than it is known (None).
 
     Raises:
         Refusal: it does not.
     """
-    if key.revoked:
-        raise Refusal(Reason.REVOKED_KEY, f"it is signed with the key {key.name} ({key.id}), which is revoked")
+    check_not_revoked(key)
     if key.log is LogUse.REQUIRED and not logged:
         raise Refusal(
             Reason.NOT_IN_LOG, f"a signature with the key {key.name} has to be in a transparency log that is trusted"

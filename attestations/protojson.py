@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attestations.evidence import Reason
-from attestations.refusal import Refusal, malformed
+from attestations.refusal import Refusal, malformed, quoted
 from pratique.canonical import parse_json
 from pratique.errors import InputError
 
@@ -35,7 +35,7 @@ def read_json(content: bytes, what: str, limit: int) -> Any:
     try:
         return parse_json(content)
     except InputError as error:
-        raise malformed(f"{what} cannot be read: {error}") from error
+        raise malformed(f"{what} cannot be read: {quoted(error)}") from error
 
 
 def read_object(content: bytes, what: str, limit: int) -> Mapping[str, Any]:
@@ -97,11 +97,6 @@ def number(parent: Mapping[str, Any], name: str) -> int:
 def octets(parent: Mapping[str, Any], name: str) -> bytes:
     """The bytes in the field `name`, which has to be there and is not empty."""
     return base64_octets(text(parent, name), name)
-
-
-def optional_octets(parent: Mapping[str, Any], name: str) -> bytes:
-    """The bytes in the field `name`; none where it is missing."""
-    return octets(parent, name) if parent.get(name) is not None else b""
 
 
 def base64_octets(value: str, name: str) -> bytes:

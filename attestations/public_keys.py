@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -37,6 +38,16 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 """The hash algorithms that are taken, by the name that digests have."""
 
+ASN1_ERRORS = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for bytes that are no key or certificate, or one that it does not know."""
+
 
 def read_pem_key(text: str) -> PublicKey:
     """The key that `text` holds in PEM (RFC 7468 13).
@@ -50,7 +61,7 @@ def read_pem_key(text: str) -> PublicKey:
         raise InputError("this is a private key; name the public one, and treat this one as known to everybody")
     try:
         key: object = serialization.load_pem_public_key(text.encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except ASN1_ERRORS as error:
         raise InputError(
             "this is not a public key that can be used; write PEM that begins with BEGIN PUBLIC KEY"
         ) from error
@@ -61,7 +72,7 @@ def read_der_key(content: bytes) -> PublicKey:
     """The key of a SubjectPublicKeyInfo in DER (RFC 5280 4.1.2.7). Raises: InputError."""
     try:
         key: object = serialization.load_der_public_key(content)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except ASN1_ERRORS as error:
         raise InputError("this is not a public key in DER") from error
     return checked_key(key)
 

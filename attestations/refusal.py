@@ -5,6 +5,9 @@ from __future__ import annotations
 from attestations.evidence import Reason
 from pratique.errors import VerificationError
 
+MAX_QUOTED_CHARACTERS = 200
+"""Protects messages, and the facts that they are in, from the names that somebody else chose."""
+
 
 class Refusal(VerificationError):
     """Evidence does not count; `reason` says which of the ways it is, the message is one sentence."""
@@ -17,3 +20,9 @@ class Refusal(VerificationError):
 def malformed(message: str) -> Refusal:
     """The evidence is not what its layout says."""
     return Refusal(Reason.MALFORMED, message)
+
+
+def quoted(said: object) -> str:
+    """What evidence, or a library that read it, says, as a part of our sentence: short, in one line, and printable."""
+    words = " ".join(str(said).split())
+    return "".join(character for character in words if character.isprintable())[:MAX_QUOTED_CHARACTERS]

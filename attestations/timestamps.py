@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from attestations.evidence import Reason
+from attestations.public_keys import ASN1_ERRORS
 from attestations.refusal import Refusal
 from attestations.trusted_root import Authority, TrustedRoot
 
@@ -33,14 +34,14 @@ def check_timestamp(reply: bytes, root: TrustedRoot, stamped: bytes) -> datetime
     try:
         decoded = decode_timestamp_response(reply)
         time = decoded.tst_info.gen_time.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except (*ASN1_ERRORS, OverflowError) as error:
         raise Refusal(Reason.MALFORMED, "a time stamp is not a reply as RFC 3161 has them") from error
     if not root.timestamp_authorities:
         raise Refusal(Reason.TRUST_ROOT, "there is a time stamp, and the trust root has no authority for those")
     for authority in root.timestamp_authorities:
         try:
             _verifier(authority).verify_message(decoded, stamped)
-        except (VerificationError, ValueError):
+        except (VerificationError, *ASN1_ERRORS):
             continue
         if time in authority.period:
             return time

@@ -8,20 +8,21 @@ Checked of an entry, in this order:
 3. the proof: the body is a leaf of a tree (RFC 9162 2.1.3.2) whose root the log signed in a checkpoint
    (C2SP signed-note and tlog-checkpoint)
 4. the body is about this very signature, key and content, and not about another one (CVE-2022-36056)
+5. the log that signed was to be relied on then
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import rfc8785
 
-from attestations.bundle import InclusionProof, LogEntry
+from attestations.bundle import ALGORITHMS, InclusionProof, LogEntry
 from attestations.evidence import Reason
 from attestations.protojson import (
     base64_octets,
@@ -43,10 +44,14 @@ MAX_BODY_BYTES = 512 * 1024
 MAX_CHECKPOINT_CHARACTERS = 16_384
 """Protects from a checkpoint that is not one: a few lines, and one for each witness."""
 
+MAX_NOTE_SIGNATURES = 64
+"""Protects from a checkpoint that keeps us busy verifying: a log signs it, and some witnesses."""
+
 LARGEST_TIME = 253_402_300_799
 """The last second of the year 9999, which is the last that a `datetime` can be."""
 
-_HASH_NAMES = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
+_REKOR_2 = ("hashedrekord", "0.0.2")
+"""The kind of entries of Rekor v2, and no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +87,38 @@ def is_known(entry: LogEntry, root: TrustedRoot) -> bool:
     return bool(root.logs_named(entry.log))
 
 
-def check_entry(entry: LogEntry, root: TrustedRoot, claim: Claim) -> datetime | None:
+def check_entry(entry: LogEntry, root: TrustedRoot, claim: Claim, *, stamped: datetime | None) -> datetime | None:
     """When `claim` was logged, at the latest; None where the log does not sign times (Rekor v2). Its log is known.
+
+    `stamped` is when the signature existed as time stamps prove it, None without any: it stands for a time that the log
+    does not sign.
 
     Raises:
         Refusal: the entry does not prove that it was logged.
     """
-    logs = root.logs_named(entry.log)
+    logs: Collection[Log] = root.logs_named(entry.log)
     if not entry.promise and entry.proof is None:
         raise _not_in_log("the entry has neither a promise nor a proof of the log")
     time = None
     if entry.promise:
-        time = _check_promise(entry, logs)
+        logs = _that_promised(entry, logs)
+        time = _promised_time(entry)
     if entry.proof is not None:
-        _check_proof(entry.body, entry.proof, logs)
-        # Rekor v2 has one tree, so both indexes are the same; those of v1 differ in all its trees but the first.
-        if (entry.kind, entry.version) == ("hashedrekord", "0.0.2") and entry.index != entry.proof.index:
-            raise _not_in_log("the entry and its proof name different places in the log")
+        logs = _that_proved(entry, entry.proof, logs)
     _check_body(entry, claim)
-    if time is not None and not any(time in log.period for log in logs):
+    if time is None:
+        _check_end(logs, stamped)
+    elif not any(time in log.period for log in logs):
         raise _not_in_log(f"the log was not to be relied on at {time.isoformat()}")
     return time
+
+
+def _check_end(logs: Collection[Log], stamped: datetime | None) -> None:
+    """Ensure that one of `logs` has no end, or one after `stamped`: who gets hold of the key of a log that is closed
+    can make entries without a time."""
+    last = datetime.max.replace(tzinfo=UTC) if stamped is None else stamped
+    if not any(last <= log.period.end for log in logs):
+        raise _not_in_log("the log has an end, and nothing proves that the signature is from before it")
 
 
 def _not_in_log(message: str) -> Refusal:
@@ -112,7 +128,8 @@ def _not_in_log(message: str) -> Refusal:
 # 2. the promise
 
 
-def _check_promise(entry: LogEntry, logs: Collection[Log]) -> datetime | None:
+def _that_promised(entry: LogEntry, logs: Iterable[Log]) -> Collection[Log]:
+    """Those of `logs` that signed the promise. Raises: Refusal: none did."""
     signed: dict[str, str | int] = {
         "body": base64.b64encode(entry.body).decode(),
         "integratedTime": entry.time,
@@ -123,8 +140,13 @@ def _check_promise(entry: LogEntry, logs: Collection[Log]) -> datetime | None:
         message = Message(rfc8785.dumps({**signed}))
     except rfc8785.CanonicalizationError as error:  # a number beyond 2^53, which no log has
         raise _not_in_log("the entry has a number that canonical JSON cannot carry") from error
-    if not any(is_signature(log.key, entry.promise, message) for log in logs):
+    promised = [log for log in logs if is_signature(log.key, entry.promise, message)]
+    if not promised:
         raise _not_in_log("the promise of the log (signed entry timestamp) is not signed by it")
+    return promised
+
+
+def _promised_time(entry: LogEntry) -> datetime | None:
     if not entry.time:
         return None
     if entry.time > LARGEST_TIME:
@@ -135,13 +157,24 @@ def _check_promise(entry: LogEntry, logs: Collection[Log]) -> datetime | None:
 # 3. the proof
 
 
-def _check_proof(body: bytes, proof: InclusionProof, logs: Collection[Log]) -> None:
-    leaf = hashlib.sha256(b"\x00" + body).digest()  # RFC 9162 2.1.1
+def _that_proved(entry: LogEntry, proof: InclusionProof, logs: Iterable[Log]) -> Collection[Log]:
+    """Those of `logs` whose checkpoint `proof` leads to. Raises: Refusal: it leads to none."""
+    leaf = hashlib.sha256(b"\x00" + entry.body).digest()  # RFC 9162 2.1.1
     if root_of_proof(leaf, proof.index, proof.size, proof.hashes) != proof.root:
         raise _not_in_log("the proof does not lead from the entry to the root of the log's tree")
-    size, root = _signed_tree(proof.checkpoint, logs)
-    if (size, root) != (proof.size, proof.root):
+    tree = _signed_tree(proof.checkpoint, logs)
+    if (tree.size, tree.root) != (proof.size, proof.root):
         raise _not_in_log("the proof is for another tree than the one that the log signed")
+    if (entry.kind, entry.version) != _REKOR_2:
+        return tree.signed_by
+    # Rekor v2 has one tree, so both indexes are the same; those of v1 differ in all its trees but the first.
+    if entry.index != proof.index:
+        raise _not_in_log("the entry and its proof name different places in the log")
+    # Its origin is the name of its host; that of v1 is whatever the server is called by its operator.
+    named = [log for log in tree.signed_by if log.host == tree.origin.lower()]
+    if not named:
+        raise _not_in_log(f"the checkpoint is of the log {tree.origin[:100]!r}, and the trust root names another one")
+    return named
 
 
 def root_of_proof(leaf: bytes, index: int, size: int, hashes: tuple[bytes, ...]) -> bytes | None:
@@ -163,9 +196,19 @@ def root_of_proof(leaf: bytes, index: int, size: int, hashes: tuple[bytes, ...])
     return result if last == 0 else None
 
 
-def _signed_tree(checkpoint: str, logs: Collection[Log]) -> tuple[int, bytes]:
-    """Size and root hash of the tree that one of `logs` signed (C2SP signed-note: text, an empty line, signatures;
-    tlog-checkpoint: origin, size, root, one on each line of the text)."""
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """What a checkpoint says, and who signed it."""
+
+    origin: str
+    size: int
+    root: bytes
+    signed_by: Collection[Log]
+
+
+def _signed_tree(checkpoint: str, logs: Iterable[Log]) -> _Tree:
+    """The tree that at least one of `logs` signed (C2SP signed-note: text, an empty line, signatures; tlog-checkpoint:
+    origin, size, root, one on each line of the text). Raises: Refusal."""
     if len(checkpoint) > MAX_CHECKPOINT_CHARACTERS:
         raise Refusal(
             Reason.TOO_LARGE, f"the checkpoint is longer than {MAX_CHECKPOINT_CHARACTERS} characters, and not read"
@@ -175,24 +218,33 @@ def _signed_tree(checkpoint: str, logs: Collection[Log]) -> tuple[int, bytes]:
     lines = signed.split("\n")
     if not separator or len(lines) < 3:
         raise _not_in_log("the checkpoint is not a signed note with origin, size and root")
-    if not any(_is_note_signature(line, note, logs) for line in signatures.split("\n")):
+    values = [value for line in signatures.split("\n") if (value := _note_signature(line))]
+    if len(values) > MAX_NOTE_SIGNATURES:
+        raise Refusal(
+            Reason.TOO_LARGE,
+            f"the checkpoint has {len(values)} signatures; at most {MAX_NOTE_SIGNATURES} are read",
+        )
+    signed_by = [log for log in logs if any(is_signature(log.key, value, note) for value in values)]
+    if not signed_by:
         raise _not_in_log("the checkpoint is not signed by the log")
     if not (lines[1].isascii() and lines[1].isdecimal() and len(lines[1]) <= 19):
         raise _not_in_log("the checkpoint has no size of the tree")
-    return int(lines[1]), base64_octets(lines[2], "root of the checkpoint")
+    return _Tree(lines[0], int(lines[1]), base64_octets(lines[2], "root of the checkpoint"), signed_by)
 
 
-def _is_note_signature(line: str, note: Message, logs: Collection[Log]) -> bool:
-    """Whether `line` (an em dash, a name, base64 of a 4 byte hint and the signature) signs `note` by one of `logs`."""
+def _note_signature(line: str) -> bytes:
+    """The signature in `line`: an em dash, a name, base64 of a 4 byte hint and of the signature; empty if it has none.
+
+    Name and hint are not signed, so nothing is decided by them.
+    """
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
     if dash != "\u2014" or not name:
-        return False
+        return b""
     try:
-        value = base64.b64decode(encoded, validate=True)
+        return base64.b64decode(encoded, validate=True)[4:]
     except ValueError:
-        return False
-    return any(is_signature(log.key, value[4:], note) for log in logs)
+        return b""
 
 
 # 4. the body
@@ -224,7 +276,7 @@ def _is_hashedrekord_2(spec: Mapping[str, Any], claim: Claim) -> bool:
     """rekor-tiles, hashedrekord v0.0.2: what was signed may be the pre-authentication encoding of an envelope."""
     inner = child(spec, "hashedRekordV002")
     hashed, signature = child(inner, "data"), child(inner, "signature")
-    algorithm = _HASH_NAMES.get(text(hashed, "algorithm"), "")
+    algorithm = ALGORITHMS.get(text(hashed, "algorithm"), "")
     return (
         claim.digest(algorithm) == octets(hashed, "digest")
         and octets(signature, "content") == claim.signature
@@ -286,7 +338,7 @@ def _twice_decoded(value: bytes) -> bytes:
 
 _BODIES = {
     ("hashedrekord", "0.0.1"): _is_hashedrekord_1,
-    ("hashedrekord", "0.0.2"): _is_hashedrekord_2,
+    _REKOR_2: _is_hashedrekord_2,
     ("dsse", "0.0.1"): _is_dsse_1,
     ("intoto", "0.0.1"): _is_intoto_1,
     ("intoto", "0.0.2"): _is_intoto_2,

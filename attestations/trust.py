@@ -43,7 +43,9 @@ MAX_PATTERN_CHARACTERS = 1024
 _SIZE_LIMIT = 2**20
 """Bytes that a compiled expression may take: protects from `(a{1000}){1000}`."""
 
-_NOBODY = "\u2020 matched by nothing but a pattern that matches everything \u2020"
+_NO_ISSUERS = ("\u2020 no issuer \u2020", "https://nobody.invalid", "https://nobody.invalid/issuer")
+_NOBODY = ("\u2020 nobody \u2020", "nobody@nobody.invalid", "https://nobody.invalid/nobody")
+"""Nobody can be one of these (RFC 2606 2: `invalid`): what matches one matches whatever there is of its kind."""
 
 
 class PatternKind(Enum):
@@ -80,11 +82,6 @@ class Pattern:
         if self.kind is PatternKind.GLOB:
             return glob_matches(self.text, value)
         return _expression(self.text).is_valid(value)
-
-    @property
-    def matches_everything(self) -> bool:
-        """Whether it says nothing at all."""
-        return self.matches(_NOBODY)
 
 
 def exact(text: str) -> Pattern:
@@ -144,7 +141,8 @@ class TrustedIdentity:
     """Whoever has a certificate of `trust_root` in which `identity` and `issuer` stand.
 
     Raises:
-        InputError: any issuer would do, so that everybody who runs one could be anybody.
+        InputError: any issuer would do, so that everybody who runs one could be anybody; or anybody whom the public
+            instance knows, which is everybody.
     """
 
     identity: Pattern
@@ -152,9 +150,15 @@ class TrustedIdentity:
     trust_root: str = PUBLIC_GOOD
 
     def __post_init__(self) -> None:
-        if self.issuer.matches_everything:
+        if any(self.issuer.matches(nobody) for nobody in _NO_ISSUERS):
             raise InputError(
-                "the pattern of the issuer matches every issuer, each of which can vouch for any identity; name it"
+                "the pattern of the issuer matches every issuer, each of which can vouch for any identity; name it, or"
+                " its host"
+            )
+        if self.trust_root == PUBLIC_GOOD and any(self.identity.matches(nobody) for nobody in _NOBODY):
+            raise InputError(
+                "the pattern of the identity matches everybody, to whom the public instance of Sigstore gives"
+                " certificates; name whom it is about"
             )
 
     def matches(self, identity: str, issuer: str) -> bool:
@@ -166,6 +170,8 @@ class TrustedIdentity:
 class Signer:
     """A name that policies ask for, and what signs for it; `threshold` of these have to, different ones.
 
+    Identities that are written alike count once, whatever roots vouch for them.
+
     Raises:
         InputError: the threshold is less than 1 or can never be met, or one key is there twice.
     """
@@ -176,11 +182,11 @@ class Signer:
     identities: tuple[TrustedIdentity, ...] = ()
 
     def __post_init__(self) -> None:
-        most = len(self.keys) + len(self.identities)
+        most = len(self.keys) + len({(each.identity, each.issuer) for each in self.identities})
         if not 1 <= self.threshold <= most:
             raise InputError(
-                f"{self.name} needs {self.threshold} signatures and has {most} keys and identities; the threshold is"
-                " at least 1 and at most their number"
+                f"{self.name} needs {self.threshold} signatures and has {most} different keys and identities; the"
+                " threshold is at least 1 and at most their number"
             )
         if len({key.id for key in self.keys}) != len(self.keys):
             raise InputError(f"{self.name} has one key twice, which would count as two")

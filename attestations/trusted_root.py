@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from attestations.protojson import child, children, octets, optional_child, read_object, text
-from attestations.public_keys import PublicKey, read_der_key, spki
+from attestations.public_keys import ASN1_ERRORS, PublicKey, checked_key, read_der_key, spki
 from attestations.refusal import malformed
 from pratique.errors import InputError
 
@@ -25,6 +26,8 @@ MEDIA_TYPES = (
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
     "application/vnd.dev.sigstore.trustedroot.v0.2+json",
 )
+
+_FIELDS = frozenset({"mediaType", "tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities"})
 
 _ALWAYS_BEFORE = datetime.min.replace(tzinfo=UTC)
 _ALWAYS_AFTER = datetime.max.replace(tzinfo=UTC)
@@ -43,9 +46,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log of signatures or of certificates. `ids` are those by which entries and certificates name it."""
+    """A log of signatures or of certificates. `host` is where it answers, empty where the trust root does not say;
+    `ids` are those by which entries and certificates name it."""
 
-    url: str
+    host: str
     key: PublicKey
     ids: frozenset[bytes]
     period: Period
@@ -90,6 +94,8 @@ def parse_trusted_root(content: bytes) -> TrustedRoot:
     document = read_object(content, "the trust root", MAX_TRUSTED_ROOT_BYTES)
     if text(document, "mediaType") not in MEDIA_TYPES:
         raise malformed(f"the trust root has the media type {text(document, 'mediaType')[:100]!r}, which is not known")
+    if unknown := sorted(document.keys() - _FIELDS):  # `ctLogs` would be a root without logs, which demands nothing
+        raise malformed(f"the trust root has the field {unknown[0][:100]!r}, and may have {', '.join(sorted(_FIELDS))}")
     try:
         root = TrustedRoot(
             f"sha256:{hashlib.sha256(content).hexdigest()}",
@@ -98,7 +104,7 @@ def parse_trusted_root(content: bytes) -> TrustedRoot:
             tuple(_log(each) for each in children(document, "tlogs")),
             tuple(_authority(each) for each in children(document, "timestampAuthorities")),
         )
-    except (InputError, ValueError) as error:  # of keys and of certificates
+    except (InputError, *ASN1_ERRORS) as error:  # of keys and of certificates
         raise malformed(f"the trust root holds what cannot be used: {error}") from error
     if not root.authorities and not root.logs and not root.timestamp_authorities:
         raise malformed("the trust root has neither certificate authorities nor logs: nothing could be trusted")
@@ -111,7 +117,7 @@ def _log(document: Mapping[str, Any]) -> Log:
     # logId is deprecated in favour of checkpointKeyId, and entries have either (sigstore_trustroot.proto).
     ids = [octets(named, "keyId") for name in ("logId", "checkpointKeyId") if (named := optional_child(document, name))]
     return Log(
-        url=text(document, "baseUrl", ""),
+        host=urlsplit(text(document, "baseUrl", "")).hostname or "",
         key=key,
         ids=frozenset([hashlib.sha256(spki(key)).digest(), *ids]),
         period=_period(optional_child(public_key, "validFor")),
@@ -122,8 +128,17 @@ def _authority(document: Mapping[str, Any]) -> Authority:
     certificates = children(child(document, "certChain"), "certificates")
     if not certificates:
         raise malformed("an authority of the trust root has no certificates")
-    chain = tuple(x509.load_der_x509_certificate(octets(each, "rawBytes")) for each in certificates)
+    chain = tuple(_certificate(octets(each, "rawBytes")) for each in certificates)
     return Authority(chain, _period(optional_child(document, "validFor")))
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    """The certificate that `der` is, every part of which can be read: `cryptography` looks at them when they are asked
+    for, and `rfc3161-client` panics at a name that cannot be read."""
+    certificate = x509.load_der_x509_certificate(der)
+    checked_key(certificate.public_key())
+    _ = certificate.subject, certificate.issuer, certificate.extensions
+    return certificate
 
 
 def _period(document: Mapping[str, Any] | None) -> Period:

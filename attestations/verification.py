@@ -25,9 +25,9 @@ from attestations.certificates import Leaf, read_leaf
 from attestations.evidence import Layout, Piece, Reason, Refused, SignedBy, Verified
 from attestations.keyless import check_material, check_with_library, library_can_read
 from attestations.legacy import envelope_of, material_of, signature_of
-from attestations.managed_keys import check_use, proven_time, uses_of_keys
-from attestations.public_keys import Message, PublicKey, is_signature, is_signature_of_digest, spki
-from attestations.refusal import Refusal, malformed
+from attestations.managed_keys import check_not_revoked, check_use, proven_time, uses_of_keys
+from attestations.public_keys import Message, PublicKey, is_signature, is_signature_of_digest, key_id, spki
+from attestations.refusal import Refusal, malformed, quoted
 from attestations.statements import (
     Statement,
     parts_of,
@@ -111,8 +111,9 @@ class Verifier:
         """The names of the signers whose threshold is met, sorted: as many of their keys and identities as it says
         signed one and the same subject, by statements of one and the same type.
 
-        A key counts once, and so does a pattern of identities, however many match it: who may have one of them can
-        often have another (the same workflow, on another branch). Of patterns that overlap, the first one counts.
+        A key counts once, with a certificate for it or without, and so does a pattern of identities, however many
+        match it: who may have one of them can often have another (the same workflow, on another branch). Of patterns
+        that overlap, the first one counts.
         """
         counted: dict[tuple[str, str, str], set[str]] = {}
         for each in verified:
@@ -169,10 +170,11 @@ class Verifier:
         leaf = read_leaf(signature.material.certificate)
         matching = self._matching(leaf.identity, leaf.issuer)
         if not matching:
-            message = f"its certificate names {leaf.identity} (issuer {leaf.issuer}), whom no trusted signer matches"
+            who = f"{quoted(leaf.identity)} (issuer {quoted(leaf.issuer)})"
+            message = f"its certificate names {who}, whom no trusted signer matches"
             return [], [Refusal(Reason.WRONG_IDENTITY, message)]
         if not signature.is_by(leaf.key):
-            message = f"the signature is not one by the certificate of {leaf.identity}, or was altered"
+            message = f"the signature is not one by the certificate of {quoted(leaf.identity)}, or was altered"
             return [], [Refusal(Reason.BAD_SIGNATURE, message)]
         found, refusals = [], []
         for name in dict.fromkeys(identity.trust_root for _, identity in matching):
@@ -181,10 +183,13 @@ class Verifier:
             except Refusal as refusal:
                 refusals.append(refusal)
                 continue
-            for signer, identity in matching:
-                if identity.trust_root == name:
-                    found.append(SignedBy(signer.name, identity=leaf.identity, issuer=leaf.issuer, at=at))
-        return found, refusals
+            signers = {signer.name: signer for signer, identity in matching if identity.trust_root == name}
+            for signer in signers.values():
+                try:
+                    found.append(_certified(signer, leaf, at))
+                except Refusal as refusal:
+                    refusals.append(refusal)
+        return list(dict.fromkeys(found)), refusals
 
     def _matching(self, identity: str, issuer: str) -> Sequence[tuple[Signer, TrustedIdentity]]:
         return [
@@ -198,13 +203,22 @@ class Verifier:
         """When it was signed, by a certificate of `root`. Raises: Refusal."""
         at = check_material(leaf, signature.material, signature.claim(leaf.der), root.parsed)
         self._check_time(at)
-        if signature.whole and library_can_read(signature.material.entries, root.parsed, signature.signed):
+        if signature.whole and library_can_read(leaf.key, signature.material.entries, root.parsed, signature.signed):
             check_with_library(signature.whole, leaf, root, signature.signed)
         return at
 
     def _check_time(self, at: datetime | None) -> None:
         if at is not None and at > self.now + CLOCK_SKEW:
             raise Refusal(Reason.EXPIRED, f"its time, {at.isoformat()}, is in the future; one of the clocks is wrong")
+
+
+def _certified(signer: Signer, leaf: Leaf, at: datetime) -> SignedBy:
+    """What the certificate `leaf` says for `signer`, who may list its key as well: it is that key then, so that a
+    threshold counts it once. Raises: Refusal: it is revoked."""
+    key = next((key for key in signer.keys if key.id == key_id(leaf.key)), None)
+    if key is not None:
+        check_not_revoked(key)
+    return SignedBy(signer.name, "" if key is None else key.id, leaf.identity, leaf.issuer, at)
 
 
 def _without_repetition(piece: Piece, refusals: Iterable[Refusal]) -> tuple[Refused, ...]:
@@ -219,11 +233,21 @@ def _is_hint(hint: str, id_: str) -> bool:
 
 
 def _nobodys(signature: _Signature, keys: Mapping[str, PublicKey]) -> Refusal:
+    if not keys:
+        return Refusal(Reason.UNKNOWN_KEY, "it is signed with a key and without a certificate, and no key is trusted")
     for id_, key in keys.items():
         if _is_hint(signature.material.hint, id_):
             why = "and is not, or was altered"
-            if signature.message is None and isinstance(key, Ed25519PublicKey):
-                why = "but a key of Ed25519 signs messages, and all that is known is a digest"
+            if isinstance(key, Ed25519PublicKey) and signature.message is None:
+                why = (
+                    "which is of Ed25519: such a signature of the bytes of a file, or of its digest (Ed25519ph), is not"
+                    " verified; sign a statement about it, or with a key of ECDSA"
+                )
+            elif isinstance(key, Ed25519PublicKey):
+                why += (
+                    "; it may be one of Ed25519ph, by which cosign 3 signs with a key of Ed25519, and which is not"
+                    " verified: sign with a key of ECDSA"
+                )
             return Refusal(Reason.BAD_SIGNATURE, f"the signature says it is by the key {id_}, {why}")
     return Refusal(
         Reason.UNKNOWN_KEY, f"the signature is by none of the {len(keys)} keys that are trusted, or was altered"

@@ -78,6 +78,7 @@ def entry(document: Any) -> Any:
         ),
         (lambda b: entry(b)["inclusionProof"].pop("checkpoint"), "the inclusionProof has no checkpoint"),
         (lambda b: entry(b)["inclusionProof"].update(hashes=["AAAA"] * 65), "a list of at most 64 hashes"),
+        (lambda b: entry(b)["inclusionProof"].update(hashes=[None]), "the field hashes is missing"),
         (lambda b: entry(b).pop("kindVersion"), "the field kindVersion is missing"),
         (lambda b: entry(b).pop("logId"), "the field logId is missing"),
         (lambda b: entry(b).update(logIndex="-1"), "the field logIndex is not a natural number below 2^63"),
@@ -108,6 +109,15 @@ def test_a_proof_without_a_checkpoint_is_of_no_use_in_version_0_1(instance: Inst
     entry(document)["inclusionProof"].pop("checkpoint")
     (made,) = parsed(document).material.entries
     assert made.proof is None
+
+
+def test_a_digest_may_be_left_out_or_empty() -> None:
+    document = message_bundle(Key(), b"content", named=False)
+    left_out = parsed(document).content
+    document["messageSignature"]["messageDigest"] = {}
+    assert parsed(document).content == left_out
+    assert isinstance(left_out, MessageSignature)
+    assert (left_out.algorithm, left_out.digest) == ("", b"")
 
 
 @pytest.mark.parametrize("algorithm", ["SHA2_224", "SHA1", "HASH_ALGORITHM_UNSPECIFIED", "sha256"])

@@ -21,6 +21,8 @@ from tests.support.signatures import (
     Key,
     Keyless,
     Proof,
+    bundle_piece,
+    dsse_bundle,
     identity_of,
     keys_of,
     pieces_by_identity,
@@ -28,9 +30,13 @@ from tests.support.signatures import (
     simple_signing,
     trust,
 )
-from tests.support.sigstore_root import Instance
+from tests.support.sigstore_root import Instance, b64
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # An alteration may make the serial number of a certificate negative, of which `cryptography` warns.
+    pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive"),
+]
 
 KEY = Key()
 BYTES, INSIDE = 400, 12
@@ -166,3 +172,18 @@ def test_random_bytes_of_every_layout(good: dict[str, Good]) -> None:
         for size in (0, 1, 2, 50, 1000):
             assert not case.check(replace(case.piece, layout=layout, content=random.randbytes(size)))
         assert not case.check(replace(case.piece, layout=layout, content=simple_signing()))
+
+
+def test_a_serial_number_may_become_negative(instance: Instance) -> None:
+    certificate = instance.certificate()
+    number = certificate.certificate.serial_number
+    serial = number.to_bytes(number.bit_length() // 8 + 1)
+    negative = certificate.der.replace(serial, bytes([serial[0] | 0x80]) + serial[1:], 1)
+    assert negative != certificate.der
+    piece = bundle_piece(dsse_bundle(Keyless(certificate), proof=Proof(instance)))
+    altered = piece.content.replace(b64(certificate.der).encode(), b64(negative).encode())
+    (result,) = Verifier(trust(identity_of(), instance=instance), instance.now).verify(
+        replace(piece, content=altered), {IMAGE}
+    )
+    assert isinstance(result, Refused)
+    assert result.reason is Reason.NOT_IN_LOG

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from attestations.bundle import MAX_PROOF_HASHES, LogEntry, parse_bundle
 from attestations.evidence import Reason
 from attestations.public_keys import Message
 from attestations.refusal import Refusal
-from attestations.transparency import LARGEST_TIME, Claim, check_entry, root_of_proof
+from attestations.transparency import LARGEST_TIME, MAX_NOTE_SIGNATURES, Claim, check_entry, root_of_proof
 from attestations.trusted_root import parse_trusted_root
 from pratique.dsse import pre_authentication_encoding
 from tests.support.signatures import (
@@ -32,7 +32,7 @@ from tests.support.signatures import (
     intoto_body,
     statement,
 )
-from tests.support.sigstore_root import Instance, Object, Tree, b64
+from tests.support.sigstore_root import REKOR_2, Instance, Object, Tree, b64
 
 
 def leaf(body: bytes) -> bytes:
@@ -111,7 +111,7 @@ def logged(instance: Instance, body: Object, **options: Any) -> LogEntry:
 def test_an_entry_of_every_kind_is_about_a_signature(kind: str, instance: Instance) -> None:
     body, claim = BODIES[kind]
     root = parse_trusted_root(instance.root())
-    at = check_entry(logged(instance, body), root, claim)
+    at = check_entry(logged(instance, body), root, claim, stamped=None)
     assert at == (None if kind == "hashedrekord 0.0.2" else instance.now)
 
 
@@ -131,7 +131,7 @@ def test_an_entry_is_about_one_signature_only(kind: str, change: dict[str, Any],
         change = {name: value for name, value in change.items() if name not in ("payload", "envelope")}
     entry_ = logged(instance, body)
     if kind == "intoto 0.0.1" and "signature" in change:  # the hash of the envelope stands for its signature
-        check_entry(entry_, parse_trusted_root(instance.root()), replace(claim, **change))
+        check_entry(entry_, parse_trusted_root(instance.root()), replace(claim, **change), stamped=None)
         return
     assert refusal(entry_, instance, replace(claim, **change)) == (
         "the log entry is about another signature, key or content than this one"
@@ -146,9 +146,16 @@ def test_what_is_logged_as_bytes_is_no_envelope(instance: Instance) -> None:
         assert refusal(logged(instance, body), instance, BYTES).startswith("the log entry is about another signature")
 
 
-def refusal(entry_: LogEntry, instance: Instance, claim: Claim = CLAIM) -> str:
+def refusal(
+    entry_: LogEntry,
+    instance: Instance,
+    claim: Claim = CLAIM,
+    *,
+    root: bytes | None = None,
+    stamped: datetime | None = None,
+) -> str:
     with pytest.raises(Refusal) as raised:
-        check_entry(entry_, parse_trusted_root(instance.root()), claim)
+        check_entry(entry_, parse_trusted_root(root or instance.root()), claim, stamped=stamped)
     assert raised.value.reason is Reason.NOT_IN_LOG
     return str(raised.value)
 
@@ -158,8 +165,8 @@ def test_each_part_of_an_entry_is_checked(instance: Instance) -> None:
     assert good.proof is not None
     promised, proven = replace(good, proof=None), replace(good, promise=b"")
     root = parse_trusted_root(instance.root())
-    assert check_entry(promised, root, CLAIM) == instance.now
-    assert check_entry(proven, root, CLAIM) is None
+    assert check_entry(promised, root, CLAIM, stamped=None) == instance.now
+    assert check_entry(proven, root, CLAIM, stamped=None) is None
     other = logged(instance, {**BODIES["dsse 0.0.1"][0], "more": 1})
     assert other.proof is not None
     unsigned = "the promise of the log (signed entry timestamp) is not signed by it"
@@ -189,24 +196,90 @@ def test_each_part_of_an_entry_is_checked(instance: Instance) -> None:
         assert refusal(altered, instance) == message
 
 
-def test_a_tree_that_is_larger_by_the_same_path_is_another_one(instance: Instance) -> None:
+def test_a_tree_of_another_size_by_the_same_path_is_another_one(instance: Instance) -> None:
     """A path can lead to one root in trees of two sizes; which of them it is, the log has signed."""
     good = replace(logged(instance, BODIES["dsse 0.0.1"][0]), promise=b"")
     assert good.proof is not None
     leaf_ = leaf(good.body)
-    sizes = range(good.proof.size + 1, good.proof.size + 64)
+    sizes = [size for size in range(good.proof.size - 2, good.proof.size + 64) if size != good.proof.size]
     same = [
         size for size in sizes if root_of_proof(leaf_, good.proof.index, size, good.proof.hashes) == good.proof.root
     ]
+    assert same
     for size in same[:3]:
         altered = replace(good, proof=replace(good.proof, size=size))
         assert refusal(altered, instance) == "the proof is for another tree than the one that the log signed"
+
+
+def test_a_checkpoint_has_a_few_signatures(instance: Instance) -> None:
+    good = replace(logged(instance, BODIES["dsse 0.0.1"][0]), promise=b"")
+    assert good.proof is not None
+    line = f"\u2014 witness {b64(b'hint' + SIGNATURE)}\n"
+    for count, counts in ((MAX_NOTE_SIGNATURES - 1, True), (MAX_NOTE_SIGNATURES, False)):
+        altered = replace(good, proof=replace(good.proof, checkpoint=good.proof.checkpoint + line * count))
+        if counts:
+            assert check_entry(altered, parse_trusted_root(instance.root()), CLAIM, stamped=None) is None
+            continue
+        with pytest.raises(Refusal, match="the checkpoint has 65 signatures; at most 64 are read") as raised:
+            check_entry(altered, parse_trusted_root(instance.root()), CLAIM, stamped=None)
+        assert raised.value.reason is Reason.TOO_LARGE
 
 
 def test_rekor_2_has_one_index(instance: Instance) -> None:
     good = logged(instance, BODIES["hashedrekord 0.0.2"][0])
     assert refusal(replace(good, index=good.index + 1), instance) == (
         "the entry and its proof name different places in the log"
+    )
+
+
+def test_a_checkpoint_of_rekor_2_names_its_log(instance: Instance) -> None:
+    """One key may sign for two logs, of which one is trusted: what is signed says for which."""
+    good = logged(instance, BODIES["hashedrekord 0.0.2"][0])
+    for name, message in [
+        ("https://log2.test.example", "and the trust root names another one"),
+        ("", "and the trust root names another one"),
+        (f"https://{REKOR_2}:3003/", None),
+    ]:
+        root = json.loads(instance.root())
+        root["tlogs"][1]["baseUrl"] = name
+        content = json.dumps(root).encode()
+        if message is None:
+            assert check_entry(good, parse_trusted_root(content), CLAIM, stamped=None) is None
+        else:
+            assert refusal(good, instance, root=content) == f"the checkpoint is of the log '{REKOR_2}', {message}"
+
+
+def ended(instance: Instance, at: datetime) -> bytes:
+    """The trust root of the instance, whose logs are closed."""
+    root = json.loads(instance.root())
+    for log in root["tlogs"]:
+        log["publicKey"]["validFor"]["end"] = at.isoformat()
+    return json.dumps(root).encode()
+
+
+@pytest.mark.parametrize("kind", ["hashedrekord 0.0.2", "dsse 0.0.1"])
+def test_a_log_that_is_closed_proves_what_was_stamped_before(kind: str, instance: Instance) -> None:
+    """Whoever gets hold of the key of a closed log can make entries in it, and no stamps of a time that is gone."""
+    body, claim = BODIES[kind]
+    good = replace(logged(instance, body), promise=b"")
+    root = ended(instance, instance.now)
+    for stamped in (instance.now, instance.now - timedelta(days=10_000)):  # also from before there was the log
+        assert check_entry(good, parse_trusted_root(root), claim, stamped=stamped) is None
+    for late in (instance.now + timedelta(seconds=1), None):
+        assert refusal(good, instance, claim, root=root, stamped=late) == (
+            "the log has an end, and nothing proves that the signature is from before it"
+        )
+
+
+def test_each_key_of_a_log_has_its_own_time(instance: Instance) -> None:
+    """A log may keep its id when it gets another key: the old one does not sign in the time of the new one."""
+    good = logged(instance, BODIES["dsse 0.0.1"][0])
+    root = json.loads(ended(instance, instance.now - timedelta(seconds=1)))
+    old = root["tlogs"][0]
+    key = {"rawBytes": b64(KEY.verifier[0]), "validFor": {"start": old["publicKey"]["validFor"]["end"]}}
+    root["tlogs"].append({**old, "publicKey": key})
+    assert refusal(good, instance, root=json.dumps(root).encode()) == (
+        f"the log was not to be relied on at {instance.now.isoformat()}"
     )
 
 
@@ -221,8 +294,7 @@ def test_a_log_may_sign_what_nobody_understands(instance: Instance) -> None:
     ]:
         root = json.loads(instance.root())
         root["tlogs"][0]["publicKey"]["validFor"]["end"] = "2999-01-01T00:00:00Z"
-        with pytest.raises(Refusal, match=re.escape(message)):
-            check_entry(promised_at(instance, good, time), parse_trusted_root(json.dumps(root).encode()), CLAIM)
+        assert refusal(promised_at(instance, good, time), instance, root=json.dumps(root).encode()) == message
 
 
 def promised_at(instance: Instance, good: LogEntry, time: int) -> LogEntry:

@@ -118,10 +118,31 @@ def test_a_pattern_has_a_length(kind: PatternKind) -> None:
             Pattern(kind, text)
 
 
-@pytest.mark.parametrize("issuer", [glob("*"), glob("?*"), regexp(".*"), regexp(".+"), regexp("(a|.)*")])
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        *(glob("*"), glob("?*"), glob("https://*"), glob("http*://*"), glob("https://*/*"), glob("*.*")),
+        *(regexp(".*"), regexp(".+"), regexp("(a|.)*"), regexp("https?://.*"), regexp("https://[^/]+(/.*)?")),
+    ],
+    ids=lambda issuer: issuer.text,
+)
 def test_an_issuer_is_named(issuer: Pattern) -> None:
     with pytest.raises(InputError, match="matches every issuer"):
         TrustedIdentity(exact("ada@acme.com"), issuer)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [glob("*"), glob("*@*"), glob("https://*"), regexp(".*"), regexp("https://.+"), regexp(".*@.*|a")],
+    ids=lambda identity: identity.text,
+)
+def test_whom_the_public_instance_knows_is_named(identity: Pattern) -> None:
+    """Of an instance of one's own, everybody may be whom it knows."""
+    assert TrustedIdentity(identity, exact("https://issuer"), "private").matches(
+        "https://ada@acme.com", "https://issuer"
+    )
+    with pytest.raises(InputError, match="the pattern of the identity matches everybody"):
+        TrustedIdentity(identity, exact("https://issuer"))
 
 
 def test_an_identity_is_one_with_its_issuer() -> None:
@@ -171,13 +192,22 @@ def test_a_key_that_is_not_taken(text: str, message: str) -> None:
 
 def test_a_threshold_can_be_met() -> None:
     for threshold in (0, 3):
-        with pytest.raises(InputError, match=f"platform needs {threshold} signatures and has 2 keys and identities"):
+        with pytest.raises(InputError, match=f"platform needs {threshold} signatures and has 2 different keys and"):
             keys_of(KEY, OTHER, threshold=threshold)
+    twice = tuple(TrustedIdentity(exact("ada@acme.com"), exact("https://issuer"), root) for root in ("a", "b"))
+    assert Signer("ada", 1, identities=twice).identities == twice
+    with pytest.raises(InputError, match="ada needs 2 signatures and has 1 different keys and identities"):
+        Signer("ada", 2, identities=twice)
 
 
 def test_one_key_is_not_two() -> None:
     with pytest.raises(InputError, match="one key twice"):
         keys_of(KEY, TrustedKey("under another name", KEY.public), threshold=2)
+    point = KEY.public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    header = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+    compressed = read_pem_key(pem_of(header + point, "PUBLIC KEY").decode())
+    with pytest.raises(InputError, match="one key twice"):
+        keys_of(KEY, TrustedKey("in another encoding", compressed), threshold=2)
 
 
 def test_names_are_unique_and_roots_exist(instance: Instance) -> None:
@@ -259,7 +289,7 @@ def test_a_document_says_all_of_it(instance: Instance) -> None:
                 "identities": [
                     {"identityGlob": "*@acme.com", "issuerRegexp": "https://(a|b)", "trustRoot": "private"},
                     {"identity": "ada@acme.com", "issuer": "https://a"},
-                    {"identityRegexp": "a.", "issuerGlob": "https://*"},
+                    {"identityRegexp": "a.", "issuerGlob": "https://*.acme.com"},
                 ],
             }
         ],
@@ -285,7 +315,7 @@ def test_a_document_says_all_of_it(instance: Instance) -> None:
                 (
                     TrustedIdentity(glob("*@acme.com"), regexp("https://(a|b)"), "private"),
                     TrustedIdentity(exact("ada@acme.com"), exact("https://a"), PUBLIC_GOOD),
-                    TrustedIdentity(regexp("a."), glob("https://*"), PUBLIC_GOOD),
+                    TrustedIdentity(regexp("a."), glob("https://*.acme.com"), PUBLIC_GOOD),
                 ),
             ),
         ),

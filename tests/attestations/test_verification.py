@@ -19,7 +19,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from attestations.bundle import MAX_PIECE_BYTES
 from attestations.evidence import SIGNATURE_PREDICATE, Layout, Piece, Reason, Refused, SignedBy, Verified
 from attestations.statements import MODEL_SIGNATURE
-from attestations.trust import LogUse, Pattern, PatternKind, Signer, TrustedIdentity, exact
+from attestations.trust import (
+    PUBLIC_GOOD,
+    LogUse,
+    Pattern,
+    PatternKind,
+    Signer,
+    TrustConfiguration,
+    TrustedIdentity,
+    exact,
+)
 from attestations.verification import Verifier
 from tests.support.signatures import (
     BLOB,
@@ -31,6 +40,7 @@ from tests.support.signatures import (
     attestation_piece,
     bundle_piece,
     dsse_bundle,
+    identity_of,
     keys_of,
     model_statement,
     pieces_by_key,
@@ -87,9 +97,23 @@ def test_every_kind_of_key_signs_every_layout(kind: str, layout: str) -> None:
     if kind == "Ed25519" and layout.startswith("message"):
         assert isinstance(result, Refused)
         assert result.reason is Reason.BAD_SIGNATURE
-        assert result.message.endswith("a key of Ed25519 signs messages, and all that is known is a digest")
+        assert result.message == (
+            f"the signature says it is by the key {key.id}, which is of Ed25519: such a signature of the bytes of a"
+            " file, or of its digest (Ed25519ph), is not verified; sign a statement about it, or with a key of ECDSA"
+        )
     else:
         assert isinstance(result, Verified)
+
+
+def test_what_is_not_by_the_key_of_ed25519_that_it_names_may_be_ed25519ph() -> None:
+    key = KINDS["Ed25519"]
+    bundle = dsse_bundle(key)
+    bundle["dsseEnvelope"]["signatures"] = dsse_bundle(Key(Ed25519PrivateKey.generate()))["dsseEnvelope"]["signatures"]
+    assert refusal(verify(bundle_piece(bundle), trust(keys_of(key)))) == (
+        Reason.BAD_SIGNATURE,
+        f"the signature says it is by the key {key.id}, and is not, or was altered; it may be one of Ed25519ph, by"
+        " which cosign 3 signs with a key of Ed25519, and which is not verified: sign with a key of ECDSA",
+    )
 
 
 @pytest.mark.parametrize("layout", KEY_LAYOUTS)
@@ -97,6 +121,16 @@ def test_another_key_is_unknown(layout: str) -> None:
     reason, message = refusal(verify(pieces_by_key(KEY)[layout], trust(keys_of(Key(), Key()))))
     assert reason is Reason.UNKNOWN_KEY
     assert message == "the signature is by none of the 2 keys that are trusted, or was altered"
+
+
+@pytest.mark.parametrize(
+    "configuration", [trust(), trust(identity_of(root=PUBLIC_GOOD))], ids=["nobody", "an identity"]
+)
+def test_a_key_is_nobodys_where_none_is_trusted(configuration: TrustConfiguration) -> None:
+    assert refusal(verify(bundle_piece(dsse_bundle(KEY)), configuration)) == (
+        Reason.UNKNOWN_KEY,
+        "it is signed with a key and without a certificate, and no key is trusted",
+    )
 
 
 @pytest.mark.parametrize("layout", KEY_LAYOUTS)
@@ -341,6 +375,18 @@ def test_a_signed_model_is_about_its_files() -> None:
         assert (result.subject, result.predicate_type) == (digest, MODEL_SIGNATURE)
         assert result.predicate == document["predicate"]
     assert refusal(verify(piece, trust(keys_of(KEY))))[0] is Reason.WRONG_SUBJECT
+
+
+def test_a_shard_of_a_file_is_no_file_of_a_model() -> None:
+    """Who cuts a file off behind its first shard has a file with the digest of the shard."""
+    document = json.loads(model_statement({"a": b"weights"}))
+    document["predicate"]["serialization"] |= {"method": "shards", "shard_size": 1000}
+    document["predicate"]["resources"][0] |= {"algorithm": "sha256-sharded-1000", "name": "a:0:1000"}
+    piece = bundle_piece(dsse_bundle(KEY, json.dumps(document).encode()))
+    shard = f"sha256:{document['predicate']['resources'][0]['digest']}"
+    whole = f"sha256:{document['subject'][0]['digest']['sha256']}"
+    assert refusal(verify(piece, trust(keys_of(KEY)), shard))[0] is Reason.WRONG_SUBJECT
+    assert isinstance(only(verify(piece, trust(keys_of(KEY)), whole)), Verified)
 
 
 def test_the_files_of_a_model_make_its_digest() -> None:

@@ -30,7 +30,17 @@ from attestations.trust import (
 )
 from attestations.verification import Verifier
 from pratique.dsse import pre_authentication_encoding
-from tests.support.sigstore_root import IDENTITY, ISSUER, Certificate, Instance, Object, b64, der_key, pem_of
+from tests.support.sigstore_root import (
+    IDENTITY,
+    ISSUER,
+    Certificate,
+    Instance,
+    Object,
+    PrivateKey,
+    b64,
+    der_key,
+    pem_of,
+)
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -38,8 +48,6 @@ STATEMENT = "application/vnd.in-toto+json"
 BLOB = b"the image that will run"
 IMAGE = "sha256:" + hashlib.sha256(BLOB).hexdigest()
 OTHER_IMAGE = "sha256:" + hashlib.sha256(b"the image of a minute ago").hexdigest()
-
-PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey | rsa.RSAPrivateKey
 
 
 class Maker(Protocol):
@@ -110,7 +118,7 @@ class Keyless:
     """A certificate of a private instance."""
 
     certificate: Certificate
-    hash_name = "sha256"
+    hash_name: str = "sha256"
 
     @property
     def material(self) -> Object:
@@ -121,7 +129,7 @@ class Keyless:
         return self.certificate.der, "CERTIFICATE"
 
     def sign(self, message: bytes) -> bytes:
-        return self.certificate.sign(message)
+        return Key(self.certificate.key, hash_name=self.hash_name).sign(message)
 
 
 def statement(

@@ -20,11 +20,12 @@ from typing import Any
 import rfc8785
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 Object = dict[str, Any]
+PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey | rsa.RSAPrivateKey
 
 IDENTITY = "https://github.com/acme/llm/.github/workflows/release.yml@refs/tags/v1"
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -65,19 +66,12 @@ def utf8_string(text: str) -> bytes:
 class Certificate:
     """A signing certificate with its key."""
 
-    key: ec.EllipticCurvePrivateKey
+    key: PrivateKey
     certificate: x509.Certificate
 
     @property
     def der(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.DER)
-
-    @property
-    def pem(self) -> bytes:
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
-
-    def sign(self, message: bytes) -> bytes:
-        return self.key.sign(message, ec.ECDSA(hashes.SHA256()))
 
 
 @dataclass
@@ -148,18 +142,21 @@ class Instance:
         more: Sequence[x509.GeneralName] = (),
         log_key: ec.EllipticCurvePrivateKey | None = None,
         life: timedelta = _LEAF_LIFE,
+        key: PrivateKey | None = None,
+        subject: x509.Name | None = None,
     ) -> Certificate:
-        """A certificate as Fulcio makes it; with `logged`, the log of certificates promised to show it.
+        """A certificate as Fulcio makes it, for `key` or a new one; with `logged`, the log of certificates promised to
+        show it.
 
         `first_issuer` is another issuer, in the older of the two extensions; `more` are further names; `log_key` makes
         the promise in place of the log.
         """
-        key = _p256()
+        key = key or _p256()
         start = start or self.now - timedelta(minutes=1)
         public = key.public_key()
         builder = (
             x509.CertificateBuilder()
-            .subject_name(x509.Name([]))
+            .subject_name(subject or x509.Name([]))
             .issuer_name(self.intermediate.subject)
             .public_key(public)
             .serial_number(x509.random_serial_number())
