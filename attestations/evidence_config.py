@@ -29,6 +29,7 @@ from typing import Any
 import jsonschema_rs
 
 from attestations import trust
+from attestations.hosts import is_pattern
 from attestations.provenance import TrustedBuilder
 from attestations.registry_settings import HostSettings, RegistrySettings
 from attestations.trust import TrustConfiguration, trust_from_document
@@ -125,6 +126,8 @@ def read_evidence_config(file: Path) -> EvidenceConfiguration:
         raise ConfigError(*problems)
     spec = value["spec"]
     found = _Parts(file, problems)
+    found.check_hosts(spec.get("allowedRegistries") or (), "allowedRegistries")
+    found.check_hosts([entry["host"] for entry in spec.get("registries") or ()], "registries")
     hosts = [found.host(entry) for entry in spec.get("registries") or ()]
     builders = [
         TrustedBuilder(entry["name"], tuple(entry["ids"]), frozenset(entry["signers"]))
@@ -162,6 +165,18 @@ class _Parts:
     def beside(self, name: str) -> Path:
         self.files.append(self._file.parent / name)
         return self.files[-1]
+
+    def check_hosts(self, patterns: Sequence[str], field: str) -> None:
+        """Notes the patterns that can mean no host, and so would be without effect."""
+        self._problems += [
+            Problem(
+                str(self._file),
+                pointer("spec", field, index),
+                f"{pattern!r} means no host: write name[:port], without https:// and without a path",
+            )
+            for index, pattern in enumerate(patterns)
+            if not is_pattern(pattern)
+        ]
 
     def host(self, entry: Mapping[str, Any]) -> HostSettings | None:
         try:

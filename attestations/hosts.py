@@ -7,6 +7,7 @@ label, `*` within a label, the port as it is written.
 from __future__ import annotations
 
 import fnmatch
+import re
 
 DOCKER_HUB = "docker.io"
 """How references name Docker Hub."""
@@ -18,6 +19,11 @@ DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", DOCKER_HUB_ENDPOINT
 def endpoint_of(registry: str) -> str:
     """The host (`name[:port]`) to connect to for a registry as references name it."""
     return DOCKER_HUB_ENDPOINT if registry in DOCKER_HUB_NAMES else registry
+
+
+def is_pattern(text: str) -> bool:
+    """Whether `text` can mean a host at all: `name[:port]`, without a scheme or a path, and with `*` for characters."""
+    return re.fullmatch(r"[\w.*?\[\]:-]+", text, re.ASCII) is not None
 
 
 def matches_host(pattern: str, host: str) -> bool:

@@ -53,6 +53,9 @@ def test_what_the_documentation_shows(tmp_path: Path) -> None:
         ),
         ({"registries": [{"host": "r", "plainHTTP": True, "caFile": "a"}]}, "plain_http is set and certificates"),
         ({"registries": [{"host": "r", "tls": False}]}, "/spec/registries/0: .*tls"),
+        ({"registries": [{"host": "https://r"}]}, "/spec/registries/0: 'https://r' means no host: write name"),
+        ({"allowedRegistries": ["r", "r/team"]}, "/spec/allowedRegistries/1: 'r/team' means no host"),
+        ({"allowedRegistries": ["r "]}, "/spec/allowedRegistries/0: 'r ' means no host"),
         ([], "/spec: "),
     ],
 )
