@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attestations.bom import MAX_COMPONENTS, Bom, Component
+from attestations.licences import is_stated
 from attestations.reading import checked, schema, utc
 from pratique.errors import InputError
 
@@ -158,7 +159,7 @@ def _component(package: _Package, related: frozenset[str]) -> Component:
             if kind == "purl" and not purl:
                 purl = locator
     concluded, declared = get("licenseConcluded", ""), get("licenseDeclared", "")
-    licence = declared if concluded in ("", "NOASSERTION") else concluded
+    licence = concluded if is_stated(concluded) else declared
     version = get("versionInfo", "")
     return Component(
         name=get("name", ""),
@@ -168,6 +169,6 @@ def _component(package: _Package, related: frozenset[str]) -> Component:
         identifier=identified,
         hash=any(each.get("algorithm") and each.get("checksumValue") for each in get("checksums", ())),
         related=get("SPDXID") in related,
-        licences=() if licence in ("", "NOASSERTION") else (licence,),
+        licences=(licence,) if is_stated(licence) else (),
         licence_stated=bool(concluded or declared),
     )

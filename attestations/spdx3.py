@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attestations.bom import MAX_COMPONENTS, Bom, Component, Model
+from attestations.licences import is_stated
 from attestations.reading import checked, schema, utc
 from pratique.errors import InputError
 
@@ -191,9 +192,7 @@ def _component(
     }
     purl = package.get("software_packageUrl") or identifiers.get("packageUrl", "")
     concluded, declared = licences.get(identifier, ([], []))
-    known = [text for text in concluded if text != "NOASSERTION"] or [
-        text for text in declared if text != "NOASSERTION"
-    ]
+    known = list(filter(is_stated, concluded)) or list(filter(is_stated, declared))
     return Component(
         name=package.get("name", ""),
         version=package.get("software_packageVersion", ""),
