@@ -26,6 +26,7 @@ import orjson
 from attestations.reading import parsed
 from attestations.sbom import sbom_fact
 from attestations.scanners import read_report
+from attestations.vex import Statements
 from attestations.vulnerabilities import vulnerability_fact
 
 README = Path(__file__).parent / "README.md"
@@ -160,7 +161,7 @@ DOCUMENTS: Mapping[str, tuple[Callable[[], dict[str, Any]], Callable[[Any], dict
     f"SPDX 2.3, {COMPONENTS:,} packages": (spdx, sbom_fact),
     f"trivy, {FINDINGS:,} findings in {COMPONENTS:,} packages": (
         trivy,
-        lambda value: vulnerability_fact(read_report(value), [], digests=frozenset()),
+        lambda value: vulnerability_fact(read_report(value), Statements([]), digests=frozenset()),
     ),
 }
 

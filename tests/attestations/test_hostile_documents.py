@@ -51,7 +51,7 @@ DOCUMENTS: Mapping[str, tuple[str, Any]] = {
     "grype": ("https://example.com/grype", documents.grype(documents.grype_match())),
     "sarif": (
         "https://example.com/sarif",
-        documents.sarif({"ruleId": "CVE-2026-1000", "level": "error", "ruleIndex": 0}),
+        documents.sarif({"ruleId": "CVE-2026-1000", "level": "error", "ruleIndex": 0}, {"ruleIndex": 0}),
     ),
     "cosign vuln": (COSIGN_VULN, documents.cosign_vuln(documents.trivy(documents.trivy_found()))),
     "in-toto vulns": (
@@ -111,7 +111,7 @@ def test_any_value_in_any_place_is_read_or_refused(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@pytest.mark.parametrize("value", [None, "", "x", 7, -1.5, 10**400, True, [], [[]], ["x"], [None], {}, {"x": 1}])
+@pytest.mark.parametrize("value", [None, "", "x", 7, 0.0, -1.5, 10**400, True, [], [[]], ["x"], [None], {}, {"x": 1}])
 def test_each_place_takes_each_type(name: str, value: Any) -> None:
     predicate_type, whole = DOCUMENTS[name]
     for path in places(whole):
