@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from attestations.trust import TrustConfiguration
 from attestations.verification import Verifier
 from pratique.subject import ImageRef
 
-VERIFIER_VERSION = "1"
+VERIFIER_VERSION = "2"
 """Raised whenever the same bytes would be judged otherwise: what was kept before is read again."""
 
 MAX_REFUSED = 20
@@ -86,17 +87,22 @@ class Examination:
 def examine(found: Found, verifier: Verifier, builders: Sequence[TrustedBuilder] = ()) -> Examination:
     """Verify every piece and digest what counts."""
     digests = {found.digest, *found.manifests}
+    verified = [(piece, () if piece.layout in _UNSIGNED else verifier.verify(piece, digests)) for piece in found.pieces]
+    counting = _by_enough(
+        [
+            each
+            for _, said in verified
+            for each in said
+            if isinstance(each, Verified) and each.predicate_type not in _SIGNATURES
+        ],
+        verifier,
+    )
     outcomes: list[tuple[Piece, tuple[Verified | Refused | Digest, ...]]] = []
-    for piece in found.pieces:
-        said: list[Verified | Refused | Digest] = []
-        if piece.layout in _UNSIGNED:
-            said += [each for each in (digested(piece),) if each is not None]
-        else:
-            for outcome in verifier.verify(piece, digests):
-                said.append(outcome)
-                if isinstance(outcome, Verified) and outcome.predicate_type not in _SIGNATURES:
-                    said += [each for each in (digested(outcome),) if each is not None]
-        outcomes.append((piece, tuple(said)))
+    for piece, said in verified:
+        evidence = (
+            [piece] if piece.layout in _UNSIGNED else [counting[id(each)] for each in said if id(each) in counting]
+        )
+        outcomes.append((piece, (*said, *(digest for each in evidence if (digest := digested(each)) is not None))))
     flat = [each for _, said in outcomes for each in said]
     refused = [each for each in flat if isinstance(each, Refused)]
     documents = image_facts(
@@ -117,6 +123,25 @@ def examine(found: Found, verifier: Verifier, builders: Sequence[TrustedBuilder]
         value = documents[name]
         facts[name] = f"{words} on {_name(found)}" if value is None else value
     return Examination(found, tuple(outcomes), facts)
+
+
+def _by_enough(documents: Sequence[Verified], verifier: Verifier) -> Mapping[int, Verified]:
+    """By its id, each of `documents` with those signers only whose threshold is met: by it alone, or together with
+    others that say the same of the same digest, as where each key has an envelope of its own."""
+    met = {id(each): set(verifier.signers_met([each])) for each in documents}
+    alike: dict[bytes, list[Verified]] = {}
+    for each in documents:
+        if not {by.signer for by in each.signed_by} <= met[id(each)]:
+            said = repr((each.subject, each.predicate_type, each.predicate)).encode(errors="surrogatepass")
+            alike.setdefault(hashlib.sha256(said).digest(), []).append(each)
+    for same in alike.values():
+        together = set(verifier.signers_met(same))
+        for each in same:
+            met[id(each)] |= together
+    return {
+        id(each): replace(each, signed_by=tuple(by for by in each.signed_by if by.signer in met[id(each)]))
+        for each in documents
+    }
 
 
 def _signatures(
