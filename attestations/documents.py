@@ -32,6 +32,9 @@ MAX_ELEMENT_BYTES = 2**20
 MAX_DOCUMENTS = 100
 """Documents of one kind that one image may have: each platform has one of each, or a few."""
 
+MAX_FACT_BYTES = 8 * 2**20
+"""Protects every decision about an image from what anybody who can push has hung on it: all documents of one kind."""
+
 MAX_REFUSED = 20
 """Refusals in a fact; the rest is only counted."""
 
@@ -254,20 +257,31 @@ def image_facts(
         if not found[kind] and not told:
             facts[kind.value] = None
             continue
-        # What nobody signed comes last, so that it crowds nothing out.
         elements = sorted(found[kind], key=lambda element: (not element["signed"], element["covers"]))
+        listed = _within_limits(elements)
         facts[kind.value] = {
             "digest": digest,
             "platforms": dict(platforms),
-            _ELEMENTS[kind]: elements[:MAX_DOCUMENTS],
+            _ELEMENTS[kind]: listed,
             "refused": [
                 {"reason": each.reason.value, "message": each.message, "covers": each.piece.covers}
                 for each in told[:MAX_REFUSED]
             ],
             "refused_count": len(told),
-            "truncated": len(elements) > MAX_DOCUMENTS,
+            "truncated": len(listed) < len(elements),
         }
     return facts
+
+
+def _within_limits(elements: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """The first of them, up to the limits. What nobody signed comes last, so that it crowds nothing out: where one that
+    is not signed is listed, all that are signed are."""
+    room = MAX_FACT_BYTES
+    for count, element in enumerate(elements[:MAX_DOCUMENTS]):
+        room -= len(orjson.dumps(element))
+        if room < 0:
+            return elements[:count]
+    return elements[:MAX_DOCUMENTS]
 
 
 def _latest(digests: Sequence[Digest]) -> Sequence[Digest]:
@@ -294,8 +308,14 @@ def _trusted(builder: str, signers: Sequence[str], builders: Sequence[TrustedBui
     return next((each.name for each in builders if builder and each.made(builder, signers)), "")
 
 
+def predicate_type_named(piece: Piece) -> str:
+    """The predicate type that the annotations of a piece name: nothing that is verified."""
+    names = ("dev.sigstore.bundle.predicateType", "predicateType", "in-toto.io/predicate-type")
+    return next((piece.annotations[name] for name in names if name in piece.annotations), "")
+
+
 def _could_be(piece: Piece) -> Kind | None:
     """What a refused piece would have been, as far as its labels say; None where they do not."""
-    predicate_type = piece.annotations.get("predicateType") or piece.annotations.get("in-toto.io/predicate-type", "")
+    predicate_type = predicate_type_named(piece)
     kind = document_kind("" if predicate_type else piece.media_type, predicate_type, None)
     return Kind.VULNERABILITIES if kind is Kind.VEX else kind

@@ -10,10 +10,17 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from attestations.discovery import discover
-from attestations.documents import Digest, digested, document_kind, image_facts
+from attestations.documents import (
+    MAX_REFUSED,
+    Digest,
+    digested,
+    document_kind,
+    image_facts,
+    predicate_type_named,
+)
 from attestations.evidence import SIGNATURE_PREDICATE, Found, Layout, Piece, Refused, Verified
 from attestations.evidence_config import EvidenceConfiguration
 from attestations.evidence_file import RecordedImages, platform_entries, united
@@ -28,9 +35,6 @@ from pratique.subject import ImageRef
 
 VERIFIER_VERSION = "2"
 """Raised whenever the same bytes would be judged otherwise: what was kept before is read again."""
-
-MAX_REFUSED = 20
-"""Refusals in a fact: enough for a message."""
 
 _UNSIGNED = frozenset({Layout.BUILDKIT, Layout.DOCUMENT})
 _SIGNATURES = frozenset({SIGNATURE_PREDICATE, MODEL_SIGNATURE})
@@ -79,7 +83,7 @@ class Examination:
 
     found: Found
     outcomes: tuple[tuple[Piece, tuple[Verified | Refused | Digest, ...]], ...]
-    """For each piece: who signed it, why it does not count, what it says; nothing where it is of no use here."""
+    """For each piece, once: who signed it, why it does not count, what it says; nothing where it is of no use here."""
     facts: Mapping[str, Any]
     """By `attestations.store.FACT_NAMES`: a value or, as text, why there is none."""
 
@@ -87,21 +91,16 @@ class Examination:
 def examine(found: Found, verifier: Verifier, builders: Sequence[TrustedBuilder] = ()) -> Examination:
     """Verify every piece and digest what counts."""
     digests = {found.digest, *found.manifests}
-    verified = [(piece, () if piece.layout in _UNSIGNED else verifier.verify(piece, digests)) for piece in found.pieces]
-    counting = _by_enough(
-        [
-            each
-            for _, said in verified
-            for each in said
-            if isinstance(each, Verified) and each.predicate_type not in _SIGNATURES
-        ],
-        verifier,
-    )
+    verified = [
+        (piece, () if piece.layout in _UNSIGNED else verifier.verify(piece, digests))
+        for piece in _each_once(found.pieces)
+    ]
+    counting = _by_enough([each for _, said in verified for each in said if _is_document(each)], verifier)
     outcomes: list[tuple[Piece, tuple[Verified | Refused | Digest, ...]]] = []
     for piece, said in verified:
-        evidence = (
-            [piece] if piece.layout in _UNSIGNED else [counting[id(each)] for each in said if id(each) in counting]
-        )
+        evidence: list[Verified | Piece] = [counting[id(each)] for each in said if id(each) in counting]
+        if piece.layout in _UNSIGNED:
+            evidence = [piece]
         outcomes.append((piece, (*said, *(digest for each in evidence if (digest := digested(each)) is not None))))
     flat = [each for _, said in outcomes for each in said]
     refused = [each for each in flat if isinstance(each, Refused)]
@@ -121,8 +120,21 @@ def examine(found: Found, verifier: Verifier, builders: Sequence[TrustedBuilder]
         ("provenance", "no provenance hangs"),
     ):
         value = documents[name]
-        facts[name] = f"{words} on {_name(found)}" if value is None else value
+        unread = f"; one thing that does cannot be read: {found.unread[0].reason}" if found.unread else ""
+        facts[name] = f"{words} on {_name(found)}{unread}" if value is None else value
     return Examination(found, tuple(outcomes), facts)
+
+
+def _each_once(pieces: Iterable[Piece]) -> Collection[Piece]:
+    """A thousand manifests may name one layer, which is fetched once, and would be read each time."""
+    return {
+        (each.layout, each.covers, each.media_type, each.content, tuple(sorted(each.annotations.items()))): each
+        for each in pieces
+    }.values()
+
+
+def _is_document(outcome: Verified | Refused) -> TypeGuard[Verified]:
+    return isinstance(outcome, Verified) and outcome.predicate_type not in _SIGNATURES
 
 
 def _by_enough(documents: Sequence[Verified], verifier: Verifier) -> Mapping[int, Verified]:
@@ -197,12 +209,6 @@ def _could_be_signature(piece: Piece) -> bool:
         return False
     predicate_type = predicate_type_named(piece)
     return predicate_type in ("", *_SIGNATURES) or document_kind("", predicate_type, None) is None
-
-
-def predicate_type_named(piece: Piece) -> str:
-    """The predicate type that the annotations of a piece name: nothing that is verified."""
-    names = ("dev.sigstore.bundle.predicateType", "predicateType", "in-toto.io/predicate-type")
-    return next((piece.annotations[name] for name in names if name in piece.annotations), "")
 
 
 def _name(found: Found) -> str:

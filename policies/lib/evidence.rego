@@ -55,12 +55,19 @@ _about_image(facts, image, asked) := {"gaps": gaps, "documents": documents} if {
 	gaps := without | _cut(fact.value, image, asked)
 }
 
-# One that is not in the list could say something else.
-_cut(value, image, asked) := {concat("", ["not every ", asked.what, " of ", shown(image), " can be looked at, so many are attached"])} if {
-	object.get(value, "truncated", false) != false
-}
+# One that is not in the list could say something else. What nobody signed is last in it: where that does not count, and one of it is
+# there, all that count are.
+_cut(value, image, asked) := {concat("", ["not every ", asked.what, " of ", shown(image), " can be looked at, so many are attached"])} if not _lists_all(value, asked)
 
-_cut(value, _, _) := set() if object.get(value, "truncated", false) == false
+_cut(value, _, asked) := set() if _lists_all(value, asked)
+
+_lists_all(value, _) if object.get(value, "truncated", false) == false
+
+_lists_all(value, asked) if {
+	not _unsigned_counts(asked)
+	some document in value[asked.field]
+	document.signed == false
+}
 
 # Whether somebody looked, and found something or reasons why nothing counts.
 _is_known(fact) if {
@@ -169,8 +176,12 @@ _is_counting(document, asked) if {
 }
 
 _is_counting(document, asked) if {
-	asked.unsigned == true
+	_unsigned_counts(asked)
 	object.get(document, "signed", null) == false
+}
+
+_unsigned_counts(asked) if {
+	asked.unsigned == true
 	count(asked.signers) == 0
 }
 

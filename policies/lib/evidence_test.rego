@@ -134,6 +134,12 @@ test_documents_that_are_not_all_there if {
 		_gaps(object.union(known, {"vllm": {"value": {"truncated": cut}}})) == {"not every SBOM of the image \"vllm\" can be looked at, so many are attached"}
 	}
 	_gaps(object.union(known, {"vllm": {"value": {"truncated": false}}})) == set()
+
+	# Of what is signed, all is there: what is not signed is last.
+	unsigned := object.union(facts("documents", [document({}), document({"signed": false, "signers": []})]), {"vllm": {"value": {"truncated": true}}})
+	_gaps(unsigned) == set()
+	_gaps_with(unsigned, _with({"unsigned": true, "signers": ["ci"]})) == set()
+	count(_gaps_with(unsigned, _with({"unsigned": true}))) == 1
 }
 
 test_signers if {

@@ -9,6 +9,7 @@ import jsonschema_rs
 import orjson
 import pytest
 
+from attestations import documents
 from attestations.documents import MAX_DOCUMENTS, Digest, Kind, digested, document_kind, image_facts
 from attestations.evidence import Layout, Piece, Reason, Refused, Verified
 from attestations.provenance import SLSA_V02, SLSA_V1, SVR, VSA_V02, VSA_V1, TrustedBuilder
@@ -183,6 +184,15 @@ def test_what_nobody_signed_crowds_nothing_out() -> None:
     plain = [piece(content, "application/vnd.cyclonedx+json") for _ in range(MAX_DOCUMENTS)]
     found = facts(*plain, verified(CYCLONEDX, cyclonedx(), subject=INDEX))["sbom"]
     assert (found["documents"][0]["signed"], found["truncated"]) == (True, True)
+
+
+def test_all_documents_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sbom = verified(CYCLONEDX, cyclonedx())
+    size = len(orjson.dumps(facts(sbom)["sbom"]["documents"][0]))
+    monkeypatch.setattr(documents, "MAX_FACT_BYTES", 2 * size)
+    plain = piece(orjson.dumps(cyclonedx()), "application/vnd.cyclonedx+json")
+    found = facts(plain, sbom, sbom)["sbom"]
+    assert ([each["signed"] for each in found["documents"]], found["truncated"]) == ([True, True], True)
 
 
 def test_vex_that_nobody_signed_takes_nothing_away() -> None:
