@@ -14,8 +14,8 @@
      "datasets": [...], "not_read": [], "truncated": ["packages"]}
 
 Policies have parameters (which licences, which packages), so the fact holds what any of them could ask: the distinct
-licences and the distinct packages without qualifiers, not the components. Lists have limits, and one that was cut is
-named in `truncated`: whoever asks about it cannot be told that something is not there.
+licences and the distinct packages without qualifiers, in lower case, not the components. Lists have limits, and one
+that was cut is named in `truncated`: whoever asks about it cannot be told that something is not there.
 
 `missing` counts the components that lack a minimum element, and 1 for what the document itself lacks. The component
 that the document describes is not asked for them: the digest that the document covers identifies that one.
