@@ -23,7 +23,7 @@ that the document describes is not asked for them: the digest that the document 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from attestations.ai_packages import is_ai_package
@@ -162,28 +162,36 @@ def _packages(bom: Bom) -> tuple[dict[str, list[str]], dict[str, list[str]], boo
     versions: dict[str, list[str]] = {}
     ai: set[str] = set()
     cut = False
-    for components, may_be_ai in ((bom.components, True), (bom.primary, False)):
-        for component in components:
-            purl = read_purl(component.purl)
-            name, version = (component.name, component.version) if purl is None else (purl.package, purl.version)
-            key = clipped(name.lower())
-            known = versions.get(key)
-            if known is None:
-                if len(versions) >= MAX_PACKAGES or len(name) > MAX_TEXT:
-                    cut = True
-                    continue
-                known = versions[key] = []
-                if may_be_ai and is_ai_package(purl, name):
-                    ai.add(key)
-            version = clipped(version)
-            if version and version not in known:
-                if len(known) >= MAX_VERSIONS:
-                    cut = True
-                else:
-                    known.append(version)
+    for component, may_be_ai in _named(bom):
+        purl = read_purl(component.purl)
+        name, version = (component.name, component.version) if purl is None else (purl.package, purl.version)
+        key = clipped(name.lower())
+        known = versions.get(key)
+        if known is None:
+            if len(versions) >= MAX_PACKAGES or len(name) > MAX_TEXT:
+                cut = True
+                continue
+            known = versions[key] = []
+            if may_be_ai and is_ai_package(purl, name):
+                ai.add(key)
+        version = clipped(version)
+        if version and version not in known:
+            if len(known) >= MAX_VERSIONS:
+                cut = True
+            else:
+                known.append(version)
     for found in versions.values():
         found.sort()
     return dict(sorted(versions.items())), {key: versions[key] for key in sorted(ai)}, cut
+
+
+def _named(bom: Bom) -> Iterator[tuple[Component, bool]]:
+    """Every component under each of its purls, with whether it may be an AI package."""
+    for components, may_be_ai in ((bom.components, True), (bom.primary, False)):
+        for component in components:
+            yield component, may_be_ai
+            for purl in component.more_purls:
+                yield component._replace(purl=purl), may_be_ai
 
 
 def _licences(bom: Bom) -> tuple[list[dict[str, Any]], dict[str, Any], bool]:

@@ -286,6 +286,21 @@ def test_ai_packages_under_their_names_in_conda(purl: str) -> None:
     assert list(sbom_fact(cyclonedx(component("x", purl=purl)))["ai_packages"].values()) == [["2.9"]]
 
 
+def test_a_package_is_listed_under_each_of_its_purls() -> None:
+    purls = ["pkg:generic/x@1", "pkg:pypi/torchtriton@2"]
+    package = spdx_package("x")
+    package["externalRefs"] = [{"referenceType": "purl", "referenceLocator": purl} for purl in purls]
+    element = {
+        "type": "software_Package",
+        "name": "x",
+        "software_packageUrl": purls[0],
+        "externalIdentifier": [{"externalIdentifierType": "packageUrl", "identifier": purl} for purl in purls[1:]],
+    }
+    for document in (spdx(package), spdx3(element)):
+        packages = sbom_fact(document)["packages"]
+        assert (packages["pkg:generic/x"], packages["pkg:pypi/torchtriton"]) == (["1"], ["2"])
+
+
 def test_what_is_cut_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("MAX_PACKAGES", "MAX_LICENCES", "MAX_MODELS"):
         monkeypatch.setattr(sbom, limit, 1)
