@@ -149,6 +149,12 @@ def test_a_hundred_megabytes_are_refused_before_they_are_parsed() -> None:
         parsed(b'"' + b"a" * 100 * 2**20 + b'"')
 
 
+@pytest.mark.parametrize("value", [b"[],", b"{},", b"0,"])
+def test_millions_of_values_are_refused_before_they_are_parsed(value: bytes) -> None:
+    with pytest.raises(InputError, match="more than 1000000 values"):
+        parsed(b"[" + value * 1_000_000 + b"0]")
+
+
 def test_components_nested_as_deep_as_json_may_be() -> None:
     inner: dict[str, Any] = component("leaf")
     for depth in range(85):
