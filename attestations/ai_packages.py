@@ -26,11 +26,13 @@ AI_PACKAGES = frozenset(
     }
 )
 
-_TYPES = ("pkg:pypi/", "pkg:conda/")
+_PYPI, _CONDA = "pkg:pypi/", "pkg:conda/"
 
 
 def is_ai_package(purl: Purl | None, name: str) -> bool:
     """Whether a package is in the table: by its purl, or where it has none, by its name."""
     if purl is None:
         return normalised(name) in AI_PACKAGES
-    return purl.package.startswith(_TYPES) and normalised(purl.name) in AI_PACKAGES
+    if purl.package.startswith(_PYPI):
+        return purl.package[len(_PYPI) :] in AI_PACKAGES  # normalised already
+    return purl.package.startswith(_CONDA) and normalised(purl.name) in AI_PACKAGES
