@@ -17,7 +17,8 @@ AI_PACKAGES = frozenset(
         *("langgraph", "lightgbm", "lightning", "litellm", "llama-cpp-python", "llama-index"),
         *("llama-index-core", "lmdeploy", "mlflow", "mlflow-skinny", "mlserver", "onnx"),
         *("onnxruntime", "onnxruntime-gpu", "openai-whisper", "openvino", "optimum"),
-        *("paddlepaddle", "peft", "pytorch-lightning", "ray", "safetensors", "scikit-learn"),
+        *("paddlepaddle", "peft", "pytorch", "pytorch-cpu", "pytorch-gpu", "pytorch-lightning", "ray", "ray-core"),
+        *("ray-default", "ray-serve", "safetensors", "scikit-learn", "tensorflow-base", "tensorflow-gpu"),
         *("sentence-transformers", "sentencepiece", "sglang", "spacy", "tensorboard"),
         *("tensorflow", "tensorflow-cpu", "tensorrt", "tensorrt-llm", "text-generation", "timm"),
         *("tokenizers", "torch", "torchaudio", "torchserve", "torchvision", "transformers", "triton"),
@@ -25,11 +26,13 @@ AI_PACKAGES = frozenset(
     }
 )
 
-_TYPES = ("pkg:pypi/", "pkg:conda/")
+_PYPI, _CONDA = "pkg:pypi/", "pkg:conda/"
 
 
 def is_ai_package(purl: Purl | None, name: str) -> bool:
     """Whether a package is in the table: by its purl, or where it has none, by its name."""
     if purl is None:
         return normalised(name) in AI_PACKAGES
-    return purl.package.rpartition("/")[2] in AI_PACKAGES and purl.package.startswith(_TYPES)
+    if purl.package.startswith(_PYPI):
+        return purl.package[len(_PYPI) :] in AI_PACKAGES  # normalised already
+    return purl.package.startswith(_CONDA) and normalised(purl.name) in AI_PACKAGES

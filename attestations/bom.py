@@ -16,7 +16,7 @@ class Component(NamedTuple):
 
     `supplier`, `identifier`, `hash` and `related` (it has a place in the graph of dependencies) are whether the
     document says so of it. `licences` all apply, each an expression as it was written. `licence_stated` is whether the
-    document says anything of its licence, be it that it is not known.
+    document says anything of its licence, be it that it is not known. `more_purls` are those of it beside `purl`.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Component(NamedTuple):
     related: bool
     licences: tuple[str, ...]
     licence_stated: bool
+    more_purls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

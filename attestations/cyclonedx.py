@@ -3,7 +3,7 @@
 Read are metadata, components with all that are nested in them, dependencies, compositions, and the model cards of
 machine-learning models. Not read: services, vulnerabilities (a scan is evidence of its own, with a time and a scanner),
 formulation, and what `evidence` of a component says of its licences, which is what a tool saw and nobody concluded.
-Components of the type `file` are not counted: generators list the files of a package beside it.
+Components of the type `file` without a purl are not counted: generators list the files of a package beside it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attestations.bom import MAX_COMPONENTS, Bom, Component, Model
+from attestations.licences import is_stated
 from attestations.reading import checked, schema, utc
 from pratique.errors import InputError
 
@@ -122,7 +123,7 @@ def read_cyclonedx(value: Any) -> Bom:
 def _components(
     listed: Sequence[Mapping[str, Any]], primary: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[Mapping[str, Any], bool]]:
-    """Every component but files, with whether it is nested in another one."""
+    """Every component but files that are no packages, with whether it is nested in another one."""
     count = 0
     waiting = [(component, False) for component in reversed(listed)]
     waiting += [(component, True) for parent in primary for component in parent.get("components", ())]
@@ -132,7 +133,7 @@ def _components(
             raise InputError(f"the CycloneDX document has more than {MAX_COMPONENTS} components")
         if inner := component.get("components"):
             waiting += [(each, True) for each in reversed(inner)]
-        if component.get("type") != "file":
+        if component.get("type") != "file" or component.get("purl"):
             yield component, nested
 
 
@@ -174,11 +175,10 @@ def _licences(choices: Sequence[Mapping[str, Any]] | None) -> tuple[tuple[str, .
         return (), False
     if len(choices) == 1:  # as nearly all of them
         text = _text(choices[0])
-        return (text,) if text not in ("", "NOASSERTION") else (), bool(text)
-    stated = [_text(choice) for choice in choices]
-    concluded = [_text(choice) for choice in choices if _is_concluded(choice)]
-    known = [text for text in concluded or stated if text not in ("", "NOASSERTION")]
-    return tuple(dict.fromkeys(known)), any(stated)
+        return (text,) if is_stated(text) else (), bool(text)
+    known = [choice for choice in choices if is_stated(_text(choice))]
+    counting = [choice for choice in known if _is_concluded(choice)] or known
+    return tuple(dict.fromkeys(map(_text, counting))), any(map(_text, choices))
 
 
 def _text(choice: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from attestations.reading import parsed
 from attestations.sbom import sbom_fact
 from attestations.scan import Scan
 from attestations.scanners import is_report, read_cosign_vuln, read_in_toto_vulns, read_report
-from attestations.vex import Statement, read_vex
+from attestations.vex import Statement, Statements, read_vex
 from attestations.vulnerabilities import vulnerability_fact
 from pratique.errors import InputError
 
@@ -31,6 +31,9 @@ MAX_ELEMENT_BYTES = 2**20
 
 MAX_DOCUMENTS = 100
 """Documents of one kind that one image may have: each platform has one of each, or a few."""
+
+MAX_FACT_BYTES = 8 * 2**20
+"""Protects every decision about an image from what anybody who can push has hung on it: all documents of one kind."""
 
 MAX_REFUSED = 20
 """Refusals in a fact; the rest is only counted."""
@@ -108,7 +111,6 @@ class Digest:
 
     kind: Kind
     covers: str
-    platform: str
     signers: tuple[str, ...]
     signed: bool
     content: dict[str, Any] | Scan | tuple[Statement, ...]
@@ -118,7 +120,8 @@ def digested(evidence: Verified | Piece) -> Digest | Refused | None:
     """What a document says; Refused where it is broken, None where it is none that is read.
 
     A `Piece` is what nobody signed: a plain document, or a statement of BuildKit, which has to be about the digest that
-    it hangs on. Never raises, whatever is in the document.
+    it hangs on. Of a `Verified`, `signed_by` are those whose signature counts, so that nobody there is a refusal. Never
+    raises, whatever is in the document.
     """
     piece = evidence.piece if isinstance(evidence, Verified) else evidence
     try:
@@ -145,6 +148,8 @@ def _digest(
     if kind is None:
         return None
     signers = sorted({each.signer for each in evidence.signed_by}) if isinstance(evidence, Verified) else []
+    if isinstance(evidence, Verified) and not signers:
+        return Refused(piece, Reason.UNSIGNED, "fewer keys or identities signed the document than its signer needs")
     content: dict[str, Any] | Scan | tuple[Statement, ...]
     match kind:
         case Kind.SBOM:
@@ -162,7 +167,7 @@ def _digest(
     if isinstance(content, dict) and len(orjson.dumps(content)) > MAX_ELEMENT_BYTES:
         message = f"the document comes to a fact of more than {MAX_ELEMENT_BYTES} bytes"
         return Refused(piece, Reason.TOO_LARGE, message)
-    return Digest(kind, covers, piece.platform, tuple(signers), isinstance(evidence, Verified), content)
+    return Digest(kind, covers, tuple(signers), isinstance(evidence, Verified), content)
 
 
 class _WrongSubject(InputError):
@@ -226,8 +231,8 @@ def image_facts(
     found: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in SOURCES}
     rejections = list(refused)
     kept = list(digests)
-    vex = [statement for each in kept if each.kind is Kind.VEX for statement in _statements(each)]
-    for each in kept:
+    vex = Statements(statement for each in kept if each.kind is Kind.VEX for statement in _statements(each))
+    for each in _latest(kept):
         if each.kind is Kind.VEX:
             continue
         if isinstance(each.content, Scan):
@@ -238,7 +243,12 @@ def image_facts(
             raise TypeError(type(each.content))
         if each.kind is Kind.PROVENANCE:
             element = element | {"trusted_builder": _trusted(element["builder"], each.signers, builders)}
-        outer = {"covers": each.covers, "platform": each.platform, "signed": each.signed, "signers": list(each.signers)}
+        outer = {
+            "covers": each.covers,
+            "platform": platforms.get(each.covers, ""),
+            "signed": each.signed,
+            "signers": list(each.signers),
+        }
         found[each.kind].append(outer | element)
     facts: dict[str, dict[str, Any] | None] = {}
     for kind in SOURCES:
@@ -247,19 +257,45 @@ def image_facts(
         if not found[kind] and not told:
             facts[kind.value] = None
             continue
-        elements = sorted(found[kind], key=lambda element: (element["covers"], not element["signed"]))
+        elements = sorted(found[kind], key=lambda element: (not element["signed"], element["covers"]))
+        listed = _within_limits(elements)
         facts[kind.value] = {
             "digest": digest,
             "platforms": dict(platforms),
-            _ELEMENTS[kind]: elements[:MAX_DOCUMENTS],
+            _ELEMENTS[kind]: listed,
             "refused": [
                 {"reason": each.reason.value, "message": each.message, "covers": each.piece.covers}
                 for each in told[:MAX_REFUSED]
             ],
             "refused_count": len(told),
-            "truncated": len(elements) > MAX_DOCUMENTS,
+            "truncated": len(listed) < len(elements),
         }
     return facts
+
+
+def _within_limits(elements: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """The first of them, up to the limits. What nobody signed comes last, so that it crowds nothing out: where one that
+    is not signed is listed, all that are signed are."""
+    room = MAX_FACT_BYTES
+    for count, element in enumerate(elements[:MAX_DOCUMENTS]):
+        room -= len(orjson.dumps(element))
+        if room < 0:
+            return elements[:count]
+    return elements[:MAX_DOCUMENTS]
+
+
+def _latest(digests: Sequence[Digest]) -> Sequence[Digest]:
+    """Where there are more scans than a fact holds, as of an image that is scanned every day: without those that are
+    superseded. Of the scans by one scanner about one digest, signed by the same, the latest counts for every policy."""
+    scans = [(each, each.content) for each in digests if isinstance(each.content, Scan)]
+    if len(scans) <= MAX_DOCUMENTS:
+        return digests
+    times: dict[tuple[Any, ...], str] = {}
+    for each, scan in scans:
+        key = (each.covers, scan.scanner, each.signers)
+        times[key] = max(times.get(key, ""), scan.scanned)
+    old = {id(each) for each, scan in scans if scan.scanned < times[each.covers, scan.scanner, each.signers]}
+    return [each for each in digests if id(each) not in old]
 
 
 def _statements(digest: Digest) -> tuple[Statement, ...]:
@@ -272,8 +308,14 @@ def _trusted(builder: str, signers: Sequence[str], builders: Sequence[TrustedBui
     return next((each.name for each in builders if builder and each.made(builder, signers)), "")
 
 
+def predicate_type_named(piece: Piece) -> str:
+    """The predicate type that the annotations of a piece name: nothing that is verified."""
+    names = ("dev.sigstore.bundle.predicateType", "predicateType", "in-toto.io/predicate-type")
+    return next((piece.annotations[name] for name in names if name in piece.annotations), "")
+
+
 def _could_be(piece: Piece) -> Kind | None:
     """What a refused piece would have been, as far as its labels say; None where they do not."""
-    predicate_type = piece.annotations.get("predicateType") or piece.annotations.get("in-toto.io/predicate-type", "")
+    predicate_type = predicate_type_named(piece)
     kind = document_kind("" if predicate_type else piece.media_type, predicate_type, None)
     return Kind.VULNERABILITIES if kind is Kind.VEX else kind

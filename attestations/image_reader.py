@@ -6,13 +6,21 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from attestations.discovery import discover
-from attestations.documents import Digest, digested, document_kind, image_facts
+from attestations.documents import (
+    MAX_REFUSED,
+    Digest,
+    digested,
+    document_kind,
+    image_facts,
+    predicate_type_named,
+)
 from attestations.evidence import SIGNATURE_PREDICATE, Found, Layout, Piece, Refused, Verified
 from attestations.evidence_config import EvidenceConfiguration
 from attestations.evidence_file import RecordedImages, platform_entries, united
@@ -27,9 +35,6 @@ from pratique.subject import ImageRef
 
 VERIFIER_VERSION = "2"
 """Raised whenever the same bytes would be judged otherwise: what was kept before is read again."""
-
-MAX_REFUSED = 20
-"""Refusals in a fact: enough for a message."""
 
 _UNSIGNED = frozenset({Layout.BUILDKIT, Layout.DOCUMENT})
 _SIGNATURES = frozenset({SIGNATURE_PREDICATE, MODEL_SIGNATURE})
@@ -78,7 +83,7 @@ class Examination:
 
     found: Found
     outcomes: tuple[tuple[Piece, tuple[Verified | Refused | Digest, ...]], ...]
-    """For each piece: who signed it, why it does not count, what it says; nothing where it is of no use here."""
+    """For each piece, once: who signed it, why it does not count, what it says; nothing where it is of no use here."""
     facts: Mapping[str, Any]
     """By `attestations.store.FACT_NAMES`: a value or, as text, why there is none."""
 
@@ -86,17 +91,17 @@ class Examination:
 def examine(found: Found, verifier: Verifier, builders: Sequence[TrustedBuilder] = ()) -> Examination:
     """Verify every piece and digest what counts."""
     digests = {found.digest, *found.manifests}
+    verified = [
+        (piece, () if piece.layout in _UNSIGNED else verifier.verify(piece, digests))
+        for piece in _each_once(found.pieces)
+    ]
+    counting = _by_enough([each for _, said in verified for each in said if _is_document(each)], verifier)
     outcomes: list[tuple[Piece, tuple[Verified | Refused | Digest, ...]]] = []
-    for piece in found.pieces:
-        said: list[Verified | Refused | Digest] = []
+    for piece, said in verified:
+        evidence: list[Verified | Piece] = [counting[id(each)] for each in said if id(each) in counting]
         if piece.layout in _UNSIGNED:
-            said += [each for each in (digested(piece),) if each is not None]
-        else:
-            for outcome in verifier.verify(piece, digests):
-                said.append(outcome)
-                if isinstance(outcome, Verified) and outcome.predicate_type not in _SIGNATURES:
-                    said += [each for each in (digested(outcome),) if each is not None]
-        outcomes.append((piece, tuple(said)))
+            evidence = [piece]
+        outcomes.append((piece, (*said, *(digest for each in evidence if (digest := digested(each)) is not None))))
     flat = [each for _, said in outcomes for each in said]
     refused = [each for each in flat if isinstance(each, Refused)]
     documents = image_facts(
@@ -115,8 +120,40 @@ def examine(found: Found, verifier: Verifier, builders: Sequence[TrustedBuilder]
         ("provenance", "no provenance hangs"),
     ):
         value = documents[name]
-        facts[name] = f"{words} on {_name(found)}" if value is None else value
+        unread = f"; one thing that does cannot be read: {found.unread[0].reason}" if found.unread else ""
+        facts[name] = f"{words} on {_name(found)}{unread}" if value is None else value
     return Examination(found, tuple(outcomes), facts)
+
+
+def _each_once(pieces: Iterable[Piece]) -> Collection[Piece]:
+    """A thousand manifests may name one layer, which is fetched once, and would be read each time."""
+    return {
+        (each.layout, each.covers, each.media_type, each.content, tuple(sorted(each.annotations.items()))): each
+        for each in pieces
+    }.values()
+
+
+def _is_document(outcome: Verified | Refused) -> TypeGuard[Verified]:
+    return isinstance(outcome, Verified) and outcome.predicate_type not in _SIGNATURES
+
+
+def _by_enough(documents: Sequence[Verified], verifier: Verifier) -> Mapping[int, Verified]:
+    """By its id, each of `documents` with those signers only whose threshold is met: by it alone, or together with
+    others that say the same of the same digest, as where each key has an envelope of its own."""
+    met = {id(each): set(verifier.signers_met([each])) for each in documents}
+    alike: dict[bytes, list[Verified]] = {}
+    for each in documents:
+        if not {by.signer for by in each.signed_by} <= met[id(each)]:
+            said = repr((each.subject, each.predicate_type, each.predicate)).encode(errors="surrogatepass")
+            alike.setdefault(hashlib.sha256(said).digest(), []).append(each)
+    for same in alike.values():
+        together = set(verifier.signers_met(same))
+        for each in same:
+            met[id(each)] |= together
+    return {
+        id(each): replace(each, signed_by=tuple(by for by in each.signed_by if by.signer in met[id(each)]))
+        for each in documents
+    }
 
 
 def _signatures(
@@ -172,12 +209,6 @@ def _could_be_signature(piece: Piece) -> bool:
         return False
     predicate_type = predicate_type_named(piece)
     return predicate_type in ("", *_SIGNATURES) or document_kind("", predicate_type, None) is None
-
-
-def predicate_type_named(piece: Piece) -> str:
-    """The predicate type that the annotations of a piece name: nothing that is verified."""
-    names = ("dev.sigstore.bundle.predicateType", "predicateType", "in-toto.io/predicate-type")
-    return next((piece.annotations[name] for name in names if name in piece.annotations), "")
 
 
 def _name(found: Found) -> str:

@@ -22,43 +22,73 @@ _MAX_COMPARED = 4 * MAX_CHOICES
 """Before those are taken away that ask for more than another: that takes the square of it."""
 
 _TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9.:+-]+)", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9.:+()\s-]+\Z", re.ASCII)
 _NAME = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?[A-Za-z0-9.-]+\+?\Z", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9.+-]+", re.ASCII)
 _OPERATORS = {"AND": "AND", "OR": "OR", "WITH": "WITH", "and": "AND", "or": "OR", "with": "WITH"}
 """In upper case, or wholly in lower case, as SPDX 3 allows."""
+
+_UNKNOWN = frozenset({"", "NOASSERTION", "NONE", "UNKNOWN"})
+"""What stands where a licence should and is none (SPDX 2.3, 7.13; pip writes UNKNOWN): nobody can choose it."""
 
 _Choices = frozenset[frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """What an expression comes to: `choices`, each the licences that apply together, sorted.
+    """What an expression comes to: `choices`, each the licences that apply together, sorted. A choice with NOASSERTION
+    in it is left out where there is another one.
 
-    What is no expression (a name such as `BSD License`, or one beyond the limits) is not `read`: then there is one
-    choice, the text and every word of it that could be a licence, so that a denied one in it is found.
+    What is no expression (a name such as `BSD License`), or one beyond the limits, is not `read`: then there is one
+    choice, of the text and of its words, so that a denied one in it is found. Of an expression these are all its
+    licences; of prose the first words, and NOASSERTION where there are more.
     """
 
     choices: tuple[tuple[str, ...], ...]
     read: bool
+
+    @property
+    def known(self) -> bool:
+        """Whether something may be chosen that is known as a whole."""
+        return any(_UNKNOWN.isdisjoint(choice) for choice in self.choices)
 
 
 class _NoExpression(Exception):
     """The text is no licence expression."""
 
 
+def is_stated(text: str) -> bool:
+    """Whether `text` is a licence at all, rather than a word for not knowing one."""
+    return text.strip().upper() not in _UNKNOWN
+
+
 def read_licence(text: str) -> Licence:
     """What the licence expression `text` comes to; never raises."""
+    text = text.strip()
     try:
         choices = _Reader(_tokens(text)).expression()
     except _NoExpression:
-        words = {word for word in _WORD.findall(text[:MAX_CHARACTERS])[:MAX_TOKENS] if word not in _OPERATORS}
-        return Licence((tuple(sorted({text.strip(), *words})),), read=False)
-    return Licence(tuple(sorted(tuple(sorted(choice)) for choice in choices)), read=True)
+        return Licence((tuple(sorted(_words(text))),), read=False)
+    known = frozenset(choice for choice in choices if _UNKNOWN.isdisjoint(choice))
+    return Licence(tuple(sorted(tuple(sorted(choice)) for choice in known or choices)), read=True)
+
+
+def _words(text: str) -> set[str]:
+    """The text, which is no expression that is read, and its words: see `Licence`."""
+    if _PLAIN.match(text):
+        words = _WORD.findall(text)
+        names = [word for word in words if word not in _OPERATORS]
+        if len(words) - len(names) == len(names) - 1 > 0:  # an operator between each two
+            return {text, *names}
+    words = _WORD.findall(text[:MAX_CHARACTERS])
+    names = [word for word in words[:MAX_TOKENS] if word not in _OPERATORS]
+    cut = len(words) > MAX_TOKENS or len(text) > MAX_CHARACTERS
+    return {text, *names, "NOASSERTION"} if cut else {text, *names}
 
 
 def _tokens(text: str) -> list[str]:
     tokens: list[str] = []
-    at, text = 0, text.strip()
+    at = 0
     if len(text) > MAX_CHARACTERS:
         raise _NoExpression
     while at < len(text):

@@ -22,6 +22,9 @@ MAX_LIST = 1024
 MAX_NODES = 1_000_000
 """Protects the memory: values can take a hundred times the room of their text. The largest SBOMs have half as many."""
 
+NODES = (b",", b"[", b"{")
+"""Each value but the first stands behind one of these; in texts there are some more."""
+
 _LARGEST_NUMBER = 2**63 - 1
 
 
@@ -29,8 +32,7 @@ def read_json(content: bytes, what: str, limit: int) -> Any:
     """The JSON that `content` is; `what` names it in a refusal. Raises: Refusal."""
     if len(content) > limit:
         raise Refusal(Reason.TOO_LARGE, f"{what} has {len(content)} bytes; at most {limit} are read")
-    # Each value but the first stands behind one of these; in texts there are some more.
-    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_NODES:
+    if sum(map(content.count, NODES)) > MAX_NODES:
         raise Refusal(Reason.TOO_LARGE, f"{what} has more than {MAX_NODES} values, and is not read")
     try:
         return parse_json(content)

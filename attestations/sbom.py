@@ -14,8 +14,8 @@
      "datasets": [...], "not_read": [], "truncated": ["packages"]}
 
 Policies have parameters (which licences, which packages), so the fact holds what any of them could ask: the distinct
-licences and the distinct packages without qualifiers, not the components. Lists have limits, and one that was cut is
-named in `truncated`: whoever asks about it cannot be told that something is not there.
+licences and the distinct packages without qualifiers, in lower case, not the components. Lists have limits, and one
+that was cut is named in `truncated`: whoever asks about it cannot be told that something is not there.
 
 `missing` counts the components that lack a minimum element, and 1 for what the document itself lacks. The component
 that the document describes is not asked for them: the digest that the document covers identifies that one.
@@ -23,13 +23,13 @@ that the document describes is not asked for them: the digest that the document 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from attestations.ai_packages import is_ai_package
 from attestations.bom import Bom, Component, Model
 from attestations.cyclonedx import read_cyclonedx
-from attestations.licences import read_licence
+from attestations.licences import Licence, read_licence
 from attestations.purl import read_purl
 from attestations.reading import MAX_TEXT, clipped
 from attestations.spdx import read_spdx
@@ -98,9 +98,8 @@ def sbom_fact(value: Any) -> dict[str, Any]:
         InputError: it is no SBOM, or malformed.
     """
     bom = read_bom(value)
-    every = [*bom.primary, *bom.components]
     packages, ai_packages, cut_packages = _packages(bom)
-    licences, unlicensed, cut_licences = _licences(every)
+    licences, unlicensed, cut_licences = _licences(bom)
     cut = {
         "packages": cut_packages,
         "licences": cut_licences,
@@ -156,45 +155,64 @@ def _missing(bom: Bom) -> dict[str, dict[str, int]]:
 def _packages(bom: Bom) -> tuple[dict[str, list[str]], dict[str, list[str]], bool]:
     """The versions of each package, those of AI packages, and whether something was cut.
 
-    A component without a purl, or with one that cannot be read, is under its name. What the document describes is a
-    package, but none of AI: an image that is named `vllm` is not what a scanner looks for.
+    A component without a purl, or with one that cannot be read, is under its name. What differs in upper and lower
+    case only is one package, because whoever denies it means both. What the document describes is a package, but none
+    of AI: an image that is named `vllm` is not what a scanner looks for.
     """
     versions: dict[str, list[str]] = {}
     ai: set[str] = set()
     cut = False
+    for component, may_be_ai in _named(bom):
+        purl = read_purl(component.purl)
+        name, version = (component.name, component.version) if purl is None else (purl.package, purl.version)
+        key = clipped(name.lower())
+        known = versions.get(key)
+        if known is None:
+            if len(versions) >= MAX_PACKAGES or len(name) > MAX_TEXT:
+                cut = True
+                continue
+            known = versions[key] = []
+            if may_be_ai and is_ai_package(purl, name):
+                ai.add(key)
+        version = clipped(version)
+        if version and version not in known:
+            if len(known) >= MAX_VERSIONS:
+                cut = True
+            else:
+                known.append(version)
+    for found in versions.values():
+        found.sort()
+    return dict(sorted(versions.items())), {key: versions[key] for key in sorted(ai)}, cut
+
+
+def _named(bom: Bom) -> Iterator[tuple[Component, bool]]:
+    """Every component under each of its purls, with whether it may be an AI package."""
     for components, may_be_ai in ((bom.components, True), (bom.primary, False)):
         for component in components:
-            purl = read_purl(component.purl)
-            key, version = (component.name, component.version) if purl is None else (purl.package, purl.version)
-            known = versions.get(key)
-            if known is None:
-                if len(versions) >= MAX_PACKAGES or len(key) > MAX_TEXT:
-                    cut = True
-                    continue
-                known = versions[key] = []
-                if may_be_ai and is_ai_package(purl, key):
-                    ai.add(key)
-            if version and version not in known:
-                if len(known) >= MAX_VERSIONS:
-                    cut = True
-                else:
-                    known.append(version)
-    packages = {clipped(key): sorted(map(clipped, found)) for key, found in sorted(versions.items())}
-    return packages, {clipped(key): packages[clipped(key)] for key in sorted(ai)}, cut
+            yield component, may_be_ai
+            for purl in component.more_purls:
+                yield component._replace(purl=purl), may_be_ai
 
 
-def _licences(components: Iterable[Component]) -> tuple[list[dict[str, Any]], dict[str, Any], bool]:
-    """The distinct expressions, the components without a licence, and whether something was cut."""
+def _licences(bom: Bom) -> tuple[list[dict[str, Any]], dict[str, Any], bool]:
+    """The distinct expressions, the components without a licence that is known, and whether something was cut.
+
+    What the document describes, an image say, has a licence of its own only where nothing else is listed.
+    """
     found: dict[str, list[Component]] = {}
-    unlicensed: list[Component] = []
-    for component in components:
-        if not component.licences:
-            unlicensed.append(component)
+    for component in (*bom.primary, *bom.components):
         for text in component.licences:
             found.setdefault(text, []).append(component)
     common = sorted(found, key=lambda text: (-len(found[text]), text))
+    read = {text: read_licence(text) for text in common[:MAX_LICENCES]}
+    unknown = {text for text, licence in read.items() if not licence.known}
+    unlicensed = [
+        component
+        for component in bom.components or bom.primary
+        if not component.licences or not unknown.isdisjoint(component.licences)
+    ]
     return (
-        [_licence(text, found[text]) for text in common[:MAX_LICENCES]],
+        [_licence(text, licence, found[text]) for text, licence in read.items()],
         {"components": len(unlicensed), "examples": _examples(unlicensed)},
         len(common) > MAX_LICENCES,
     )
@@ -209,8 +227,7 @@ def _examples(components: Sequence[Component]) -> list[str]:
     return shown
 
 
-def _licence(text: str, components: Sequence[Component]) -> dict[str, Any]:
-    licence = read_licence(text)
+def _licence(text: str, licence: Licence, components: Sequence[Component]) -> dict[str, Any]:
     return {
         "expression": clipped(text),
         "choices": [[clipped(each) for each in choice] for choice in licence.choices],

@@ -18,7 +18,9 @@ class Vulnerability(NamedTuple):
     """One vulnerability in one package, as the scanner has it.
 
     `package` is `pkg:type/namespace/name` where the report has a purl, else the name; `purl` as it was written.
-    `published` is in UTC, empty where it is not known; `fixed` the versions that have a fix, empty where none does.
+    `published` is in UTC, empty where it is not known; `fixed` the versions that have a fix, empty where none does, and
+    None where the report does not say. `aliases` are other names of this one vulnerability: whoever names one of them
+    names it.
     """
 
     id: str
@@ -26,7 +28,7 @@ class Vulnerability(NamedTuple):
     package: str
     version: str
     purl: str
-    fixed: str
+    fixed: str | None
     published: str
     aliases: tuple[str, ...] = ()
 
@@ -35,8 +37,8 @@ class Vulnerability(NamedTuple):
 class Scan:
     """One scan. Times are in UTC, empty where the report does not say.
 
-    `packages` are those that were looked at, with their versions; None where the report does not list them.
-    `ignored` is how many findings the scanner was told to leave out.
+    `packages` are those that were looked at, in lower case, with their versions; None where the report does not list
+    them. `ignored` is how many findings the scanner was told to leave out.
     """
 
     format: str

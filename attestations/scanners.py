@@ -6,7 +6,11 @@
 * `https://cosign.sigstore.dev/attestation/vuln/v1`, which has the report of a scanner in it;
 * `https://in-toto.io/attestation/vulns/v0.1` and `v0.2`.
 
-A severity that is a number is one of CVSS (v3.1, 5: qualitative scale). Of several severities the worst counts.
+A severity that is a number is one of CVSS (v3.1, 5: qualitative scale), except for 0.0, which stands for one that
+nobody scored. Of several severities the worst counts, of several times the earliest.
+
+No aliases are the names of advisories, which can be about several vulnerabilities: who names one, or one of several
+that an advisory is about, must not have all of them taken away.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from typing import Any
 
 from attestations.ai_packages import is_ai_package
 from attestations.purl import read_purl
-from attestations.reading import checked, schema, utc
+from attestations.reading import checked, clipped, schema, utc
 from attestations.scan import MAX_FINDINGS, SEVERITIES, Scan, Vulnerability
 from pratique.errors import InputError
 
@@ -60,14 +64,15 @@ _TRIVY = schema(
         ["SchemaVersion"],
         CreatedAt=_TEXT,
         Trivy=_object(Version=_TEXT),
+        ArtifactType=_TEXT,
         Results=_list(
             _object(
+                Class=_TEXT,
                 Packages=_list(_object(Name=_TEXT, Version=_TEXT, Identifier=_TRIVY_PURL), nullable=True),
                 Vulnerabilities=_list(
                     _object(
                         ["VulnerabilityID"],
                         VulnerabilityID=_TEXT,
-                        VendorIDs=_list(_TEXT, nullable=True),
                         PkgName=_TEXT,
                         PkgIdentifier=_TRIVY_PURL,
                         InstalledVersion=_TEXT,
@@ -90,9 +95,13 @@ def _is_trivy(value: Mapping[str, Any]) -> bool:
 
 
 def read_trivy(value: Any) -> Scan:
-    """Raises: InputError."""
+    """Raises: InputError: it is malformed, or of a scan for something else."""
     report = checked(_TRIVY, value, "report of trivy")
     results: Sequence[Mapping[str, Any]] = report.get("Results") or ()
+    if not (any(map(_is_about_packages, results)) if results else report.get("ArtifactType") not in _OTHER_ARTIFACTS):
+        raise InputError(
+            "the report of trivy is not of a scan for vulnerabilities; scan the image with --scanners vuln"
+        )
     found = [
         _vulnerability(
             each["VulnerabilityID"],
@@ -102,7 +111,6 @@ def read_trivy(value: Any) -> Scan:
             purl=each.get("PkgIdentifier", _NOTHING).get("PURL", ""),
             fixed=each.get("FixedVersion", ""),
             published=utc(each.get("PublishedDate")),
-            aliases=each.get("VendorIDs") or (),
         )
         for result in results
         for each in result.get("Vulnerabilities") or ()
@@ -121,6 +129,16 @@ def read_trivy(value: Any) -> Scan:
         listed=listed if any(result.get("Packages") is not None for result in results) else None,
         ignored=sum(len(result.get("ExperimentalModifiedFindings") or ()) for result in results),
     )
+
+
+_OTHER_ARTIFACTS = frozenset({"filesystem", "repository"})
+"""What `trivy config` and its like look at: where they find nothing, nothing shows what for they looked."""
+
+
+def _is_about_packages(result: Mapping[str, Any]) -> bool:
+    """Rather than about misconfigurations, secrets or licences."""
+    lists = result.get("Packages"), result.get("Vulnerabilities")
+    return result.get("Class", "") in ("os-pkgs", "lang-pkgs") or any(each is not None for each in lists)
 
 
 # grype
@@ -175,9 +193,10 @@ def read_grype(value: Any) -> Scan:
             purl=match.get("artifact", _NOTHING).get("purl", ""),
             fixed=", ".join(match["vulnerability"].get("fix", _NOTHING).get("versions") or ()),
             published="",
-            aliases=[each["id"] for each in match.get("relatedVulnerabilities") or () if each.get("id")],
+            aliases=related if len(related) == 1 else (),
         )
         for match in report["matches"] or ()
+        for related in [{each.get("id", "") for each in match.get("relatedVulnerabilities") or ()}]
     ]
     return _scan(
         "grype",
@@ -208,7 +227,9 @@ _SARIF = schema(
                         ["name"], name=_TEXT, version=_TEXT, semanticVersion=_TEXT, rules=_list(_SARIF_RULE)
                     ),
                 ),
-                invocations=_list(_object(startTimeUtc=_TEXT, endTimeUtc=_TEXT)),
+                invocations=_list(
+                    _object(startTimeUtc=_TEXT, endTimeUtc=_TEXT, executionSuccessful={"type": "boolean"})
+                ),
                 results={
                     "type": ["array", "null"],
                     "items": _object(
@@ -222,6 +243,10 @@ _SARIF = schema(
         ),
     )
 )
+_SARIF_SCANNERS = frozenset({"docker scout", "grype", "osv-scanner", "snyk container", "trivy"})
+"""Tools that look for vulnerabilities, as they name themselves, in lower case. Most of those that write SARIF look for
+something else, and where they find nothing it looks alike."""
+
 _LEVELS = {"error": "high", "warning": "medium", "note": "low", "none": "unknown"}
 """What a level stands for where the rule has no `security-severity`."""
 
@@ -234,22 +259,27 @@ def _is_sarif(value: Mapping[str, Any]) -> bool:
 
 
 def read_sarif(value: Any) -> Scan:
-    """Raises: InputError: it is malformed, or has not exactly one run with results."""
+    """Raises: InputError: it is malformed, of another tool, or has not exactly one run that came to its end."""
     report = checked(_SARIF, value, "SARIF report")
     if len(report["runs"]) != 1:
         raise InputError(f"the SARIF report has {len(report['runs'])} runs; attest each run by itself")
     run = report["runs"][0]
-    if run.get("results") is None:  # 3.14.23: null where the tool did not get so far
+    invocations: Sequence[Mapping[str, Any]] = run.get("invocations", ())
+    is_complete = all(each.get("executionSuccessful", True) for each in invocations)  # 3.20.14
+    if not is_complete or run.get("results") is None:  # 3.14.23: null where the tool did not get so far
         raise InputError("the SARIF report has no results: the scanner did not come to an end")
     driver = run["tool"]["driver"]
+    if driver["name"].lower() not in _SARIF_SCANNERS:
+        known = ", ".join(sorted(_SARIF_SCANNERS))
+        raise InputError(f"the SARIF report is of {clipped(driver['name'])}, not of a scanner that is known: {known}")
     rules: Sequence[Mapping[str, Any]] = driver.get("rules", ())
     by_id = {rule["id"]: rule for rule in rules if "id" in rule}
-    invocation = next(iter(run.get("invocations", ())), _NOTHING)
+    times = [utc(each.get("endTimeUtc") or each.get("startTimeUtc")) for each in invocations]
     return _scan(
         "sarif",
         scanner=driver["name"],
         scanner_version=driver.get("semanticVersion") or driver.get("version", ""),
-        scanned=utc(invocation.get("endTimeUtc") or invocation.get("startTimeUtc")),
+        scanned=_earliest(*times),
         found=[_sarif_result(result, rules, by_id) for result in run["results"]],
         listed=None,
     )
@@ -260,17 +290,19 @@ def _sarif_result(
 ) -> Vulnerability:
     named = result.get("rule", _NOTHING)
     identifier = result.get("ruleId") or named.get("id", "")
-    index = result.get("ruleIndex", named.get("index", -1))
+    index = int(result.get("ruleIndex", named.get("index", -1)))  # 1.0 is an integer of JSON, too
     rule = by_id.get(identifier, _NOTHING)
     if not rule and 0 <= index < len(rules):
         rule = rules[index]
     identifier = identifier or rule.get("id", "")
-    severity = rule.get("properties", _NOTHING).get("security-severity")
+    score = rule.get("properties", _NOTHING).get("security-severity")
+    level = _LEVELS.get(result.get("level", "warning"), "unknown")
     known = _PUBLIC_ID.match(identifier)
     return _vulnerability(
         known[1] if known else identifier,
-        [str(severity) if severity is not None else _LEVELS.get(result.get("level", "warning"), "unknown")],
+        [level if score in (None, "") else str(score)],
         name=(known[2] or "") if known else "",
+        fixed=None,
     )
 
 
@@ -292,7 +324,7 @@ _IN_TOTO = schema(
 
 
 def read_cosign_vuln(value: Any) -> Scan:
-    """The scan in cosign's own predicate: what the predicate says of scanner, database and time comes first.
+    """The scan in cosign's own predicate: what the predicate says of scanner and database comes first.
 
     Raises:
         InputError: it is malformed, or the report in it is none that is read.
@@ -310,8 +342,8 @@ def read_cosign_vuln(value: Any) -> Scan:
         scanner=_name_of(scanner.get("uri", "")) or scan.scanner,
         scanner_version=scanner.get("version") or scan.scanner_version,
         database_version=database.get("version") or scan.database_version,
-        database_updated=utc(database.get("lastUpdate")) or scan.database_updated,
-        scanned=utc(times.get("scanFinishedOn")) or utc(times.get("scanStartedOn")) or scan.scanned,
+        database_updated=_earliest(utc(database.get("lastUpdate")), scan.database_updated),
+        scanned=_earliest(_time_of(times), scan.scanned),
     )
 
 
@@ -330,17 +362,26 @@ def read_in_toto_vulns(value: Any) -> Scan:
         if "id" not in inner:
             raise InputError("the vulns predicate has a result without an id")
         scores = [str(severity.get("score", "")) for severity in inner.get("severity", ())]
-        found.append(_vulnerability(inner["id"], scores))
+        found.append(_vulnerability(inner["id"], scores, fixed=None))
     return _scan(
         "in-toto-vulns",
         scanner=_name_of(scanner["uri"]),
         scanner_version=scanner.get("version", ""),
         database_version=database.get("version", ""),
         database_updated=utc(database.get("lastUpdate")),
-        scanned=utc(times.get("scanFinishedOn")) or utc(times.get("scanStartedOn")),
+        scanned=_time_of(times),
         found=found,
         listed=None,
     )
+
+
+def _time_of(times: Mapping[str, Any]) -> str:
+    return utc(times.get("scanFinishedOn")) or utc(times.get("scanStartedOn"))
+
+
+def _earliest(*times: str) -> str:
+    """The earliest of the times that are known: an old report in a new envelope is an old one."""
+    return min(filter(None, times), default="")
 
 
 def _name_of(uri: str) -> str:
@@ -359,7 +400,7 @@ def _vulnerability(
     name: str = "",
     version: str = "",
     purl: str = "",
-    fixed: str = "",
+    fixed: str | None = "",
     published: str = "",
     aliases: Iterable[str] = (),
 ) -> Vulnerability:
@@ -385,7 +426,7 @@ def severity_of(text: str) -> str:
         score = float(word)
     except ValueError:
         return "unknown"
-    for least, severity in ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"), (0.0, "negligible")):
+    for least, severity in ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low")):
         if score >= least:
             return severity
     return "unknown"
@@ -395,7 +436,6 @@ _WORDS = {severity: severity for severity in SEVERITIES} | {
     "important": "high",
     "moderate": "medium",
     "minor": "low",
-    "none": "negligible",
 }
 
 
@@ -418,14 +458,14 @@ def _scan(
     ai: set[str] = set()
     for purl, name, version in listed or ():
         known = read_purl(purl)
-        key = known.package if known else name
+        key = (known.package if known else name).lower()
         packages.setdefault(key, {})[version or (known.version if known else "")] = None
         if is_ai_package(known, name):
             ai.add(key)
     for each in found:
         if is_ai_package(read_purl(each.purl), each.package):
-            ai.add(each.package)
-            packages.setdefault(each.package, {})[each.version] = None
+            ai.add(each.package.lower())
+            packages.setdefault(each.package.lower(), {})[each.version] = None
     return Scan(
         format=format_,
         scanner=scanner,

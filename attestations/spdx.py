@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attestations.bom import MAX_COMPONENTS, Bom, Component
+from attestations.licences import is_stated
 from attestations.reading import checked, schema, utc
 from pratique.errors import InputError
 
@@ -150,24 +151,25 @@ def _graph(
 
 def _component(package: _Package, related: frozenset[str]) -> Component:
     get = package.get
-    purl, identified = "", False
+    purls, identified = [], False
     for reference in get("externalRefs", ()):
         kind, locator = reference.get("referenceType"), reference.get("referenceLocator")
         if locator and kind in _IDENTIFIERS:
             identified = True
-            if kind == "purl" and not purl:
-                purl = locator
+            if kind == "purl":
+                purls.append(locator)
     concluded, declared = get("licenseConcluded", ""), get("licenseDeclared", "")
-    licence = declared if concluded in ("", "NOASSERTION") else concluded
+    licence = concluded if is_stated(concluded) else declared
     version = get("versionInfo", "")
     return Component(
         name=get("name", ""),
         version="" if version in _NOT_KNOWN else version,
-        purl=purl,
+        purl=purls[0] if purls else "",
         supplier=get("supplier", "") not in _NOT_KNOWN or get("originator", "") not in _NOT_KNOWN,
         identifier=identified,
         hash=any(each.get("algorithm") and each.get("checksumValue") for each in get("checksums", ())),
         related=get("SPDXID") in related,
-        licences=() if licence in ("", "NOASSERTION") else (licence,),
+        licences=(licence,) if is_stated(licence) else (),
         licence_stated=bool(concluded or declared),
+        more_purls=tuple(purls[1:]),
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attestations.bom import MAX_COMPONENTS, Bom, Component, Model
+from attestations.licences import is_stated
 from attestations.reading import checked, schema, utc
 from pratique.errors import InputError
 
@@ -185,25 +186,27 @@ def _component(
     package: _Element, related: frozenset[str], licences: Mapping[str, tuple[list[str], list[str]]]
 ) -> Component:
     identifier = package.get("spdxId", "")
-    identifiers = {
-        each.get("externalIdentifierType", ""): each.get("identifier", "")
+    identifiers = [
+        (each.get("externalIdentifierType", ""), each["identifier"])
         for each in package.get("externalIdentifier", ())
-    }
-    purl = package.get("software_packageUrl") or identifiers.get("packageUrl", "")
-    concluded, declared = licences.get(identifier, ([], []))
-    known = [text for text in concluded if text != "NOASSERTION"] or [
-        text for text in declared if text != "NOASSERTION"
+        if each.get("identifier")
     ]
+    purls = [text for kind, text in identifiers if kind == "packageUrl"]
+    if package.get("software_packageUrl"):
+        purls.insert(0, package["software_packageUrl"])
+    concluded, declared = licences.get(identifier, ([], []))
+    known = list(filter(is_stated, concluded)) or list(filter(is_stated, declared))
     return Component(
         name=package.get("name", ""),
         version=package.get("software_packageVersion", ""),
-        purl=purl,
+        purl=purls[0] if purls else "",
         supplier=bool(package.get("suppliedBy") or package.get("originatedBy")),
-        identifier=bool(purl) or any(identifiers.get(kind) for kind in _IDENTIFIERS),
+        identifier=bool(purls) or any(kind in _IDENTIFIERS for kind, _ in identifiers),
         hash=bool(package.get("verifiedUsing")),
         related=identifier in related,
         licences=tuple(dict.fromkeys(known)),
         licence_stated=bool(concluded or declared),
+        more_purls=tuple(purls[1:]),
     )
 
 

@@ -5,10 +5,11 @@ A statement is applied where it names exactly what was scanned:
 * the image by a digest: a purl `pkg:oci/...@sha256:...`, a hash, an `@id` that ends in `@sha256:...`, or, without
   products, the subject that it was signed about ("Inheritance Flow"). With subcomponents, only findings in these;
 * or the package by its purl with the version: qualifiers that the statement has must be those of the finding, others
-  are free. A purl without a version names every version, and is not exact: it is not applied.
+  are free. A purl with a subpath is about a part of a package, and no finding names one: it is not applied.
 
 Of several statements the latest counts. `not_affected` and `fixed` take a finding away; after `affected` or
-`under_investigation` it stays. Where two are of one time, the finding stays.
+`under_investigation` it stays. Where two are of one time, the finding stays. A purl without a version names every
+version: that is not exact enough to take a finding away, and enough to have it stay.
 """
 
 from __future__ import annotations
@@ -115,12 +116,11 @@ def read_vex(value: Any, *, subject: str, signers: Sequence[str]) -> list[Statem
     document = checked(_SCHEMA, value, "OpenVEX document")
     if not document["@context"].startswith("https://openvex.dev/ns"):
         raise InputError("the document is no OpenVEX: its @context is not https://openvex.dev/ns")
-    inherited = (Product((), frozenset({subject}), None),)
-    return [_statement(each, document, inherited, tuple(signers)) for each in document["statements"]]
+    return [_statement(each, document, subject, tuple(signers)) for each in document["statements"]]
 
 
 def _statement(
-    statement: Mapping[str, Any], document: Mapping[str, Any], inherited: tuple[Product, ...], signers: tuple[str, ...]
+    statement: Mapping[str, Any], document: Mapping[str, Any], subject: str, signers: tuple[str, ...]
 ) -> Statement:
     time = utc(statement.get("timestamp")) if "timestamp" in statement else utc(document.get("timestamp"))
     names = _names(statement["vulnerability"])
@@ -130,10 +130,12 @@ def _statement(
     if statement["status"] == "not_affected" and not justification.strip():
         raise InputError("a statement of the OpenVEX document says not_affected and gives no justification")
     common = statement.get("subcomponents")
-    products = tuple(_product(each, common) for each in statement.get("products", ()))
+    inherited = Product((), frozenset({subject}), _subcomponents(common))
     return Statement(
         names=names,
-        products=inherited if "products" not in statement else products,
+        products=tuple(_product(each, common) for each in statement["products"])
+        if "products" in statement
+        else (inherited,),
         status=statement["status"],
         justification=justification,
         time=time,
@@ -151,10 +153,12 @@ def _names(vulnerability: Any) -> frozenset[str]:
 
 def _product(product: Any, common: Any) -> Product:
     purls, digests = _identity(product)
-    subcomponents = product.get("subcomponents", common) if isinstance(product, dict) else common
-    if subcomponents is None:
-        return Product(purls, digests, None)
-    return Product(purls, digests, tuple(purl for each in subcomponents for purl in _identity(each)[0]))
+    own = product.get("subcomponents", common) if isinstance(product, dict) else common
+    return Product(purls, digests, _subcomponents(own))
+
+
+def _subcomponents(listed: Any) -> tuple[Purl, ...] | None:
+    return None if listed is None else tuple(purl for each in listed for purl in _identity(each)[0])
 
 
 def _identity(component: Any) -> tuple[tuple[Purl, ...], frozenset[str]]:
@@ -162,7 +166,7 @@ def _identity(component: Any) -> tuple[tuple[Purl, ...], frozenset[str]]:
         component = {"@id": component}
     identifier: str = component.get("@id", "")
     texts = [identifier, component.get("identifiers", {}).get("purl", "")]
-    purls = tuple(dict.fromkeys(purl for text in texts if (purl := read_purl(text))))
+    purls = tuple(dict.fromkeys(purl for text in texts if "#" not in text and (purl := read_purl(text))))
     digests = {
         f"{_HASHES[name.lower()]}:{value.lower()}"
         for name, value in component.get("hashes", {}).items()
@@ -190,13 +194,16 @@ class Statements:
         package = read_purl(found.purl)
         about: list[tuple[str, ...]] = [(digest,) for digest in digests]
         if package is not None:
-            about.append((package.package, package.version))
+            about += [(package.package, package.version), (package.package, "")]
         applicable = [
             statement
             for name in {found.id.lower(), *(alias.lower() for alias in found.aliases)}
             for key in about
             for statement in self._by_name.get((name, *key), ())
-            if any(_covers(product, package, digests) for product in statement.products)
+            if any(
+                _covers(product, package, digests, exactly=statement.status in _TAKES_AWAY)
+                for product in statement.products
+            )
         ]
         if not applicable:
             return None
@@ -209,18 +216,20 @@ def _keys(product: Product) -> Iterable[tuple[str, ...]]:
     yield from ((purl.package, purl.version) for purl in product.purls)
 
 
-def _covers(product: Product, package: Purl | None, digests: frozenset[str]) -> bool:
+def _covers(product: Product, package: Purl | None, digests: frozenset[str], *, exactly: bool) -> bool:
     if product.digests & digests:
-        if product.subcomponents is None:
+        named = product.subcomponents
+        if named is None:
             return True
-        return package is not None and any(_is(purl, package) for purl in product.subcomponents)
-    return product.subcomponents is None and package is not None and any(_is(purl, package) for purl in product.purls)
+    else:
+        named = product.purls if product.subcomponents is None else ()
+    return package is not None and any(_is(purl, package, exactly=exactly) for purl in named)
 
 
-def _is(named: Purl, package: Purl) -> bool:
-    """Whether `named` is exactly `package`."""
+def _is(named: Purl, package: Purl, *, exactly: bool) -> bool:
+    """Whether `named` is `package`, in this version or, not `exactly`, in every one."""
     return (
-        bool(named.version)
-        and (named.package, named.version) == (package.package, package.version)
+        named.package == package.package
+        and (named.version == package.version if named.version else not exactly)
         and qualifiers_of(named).items() <= qualifiers_of(package).items()
     )

@@ -8,6 +8,7 @@
      "oldest": {"id", "published"}, "ignored": 0,
      "packages": {"listed": true, "count": 412}, "ai_packages": {"pkg:pypi/torch": ["2.9.1"]}, "truncated": []}
 
+`fixed` is missing where the report does not say which versions have a fix, and empty where it says that none has.
 `counts` are after VEX and complete; `vulnerabilities` has the worst of them, up to a limit. `oldest` is the earliest
 published of those that are still there, for all that the report says. Whether a scan is too old is for policies: they
 have the clock.
@@ -15,7 +16,6 @@ have the clock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from attestations.reading import clipped
@@ -32,14 +32,13 @@ MAX_AI_PACKAGES = 200
 """The table of them has fewer names; with those of conda, and without purls."""
 
 
-def vulnerability_fact(scan: Scan, vex: Sequence[Statement], *, digests: frozenset[str]) -> dict[str, Any]:
+def vulnerability_fact(scan: Scan, vex: Statements, *, digests: frozenset[str]) -> dict[str, Any]:
     """One element of `facts.vulnerabilities.scans`: of `scan`, about an image that `digests` name."""
-    statements = Statements(vex)
     remaining: dict[tuple[str, str, str], Vulnerability] = {}
     suppressed: dict[tuple[str, str, str], tuple[Vulnerability, Statement]] = {}
     for found in scan.vulnerabilities:
         key = (found.id, found.package, found.version)
-        if by := statements.taking_away(found, digests):
+        if by := vex.taking_away(found, digests):
             suppressed[key] = (found, by)
         elif key not in remaining or _rank(found) < _rank(remaining[key]):
             remaining[key] = found
@@ -72,17 +71,18 @@ def vulnerability_fact(scan: Scan, vex: Sequence[Statement], *, digests: frozens
     }
 
 
-def _rank(found: Vulnerability) -> tuple[int, str, str, str]:
-    return SEVERITIES.index(found.severity), found.id, found.package, found.version
+def _rank(found: Vulnerability) -> tuple[int, str, str, str, bool]:
+    """The worst first; of the same thing the one that has a fix, or could have."""
+    return SEVERITIES.index(found.severity), found.id, found.package, found.version, found.fixed == ""
 
 
 def _shown(found: Vulnerability) -> dict[str, Any]:
-    return {
+    shown = {
         "id": clipped(found.id),
         "aliases": [clipped(alias) for alias in found.aliases[:MAX_ALIASES]],
         "severity": found.severity,
         "package": clipped(found.package),
         "version": clipped(found.version),
-        "fixed": clipped(found.fixed),
         "published": found.published,
     }
+    return shown if found.fixed is None else shown | {"fixed": clipped(found.fixed)}

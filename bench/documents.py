@@ -2,9 +2,10 @@
 
 Each is made here, of the size that the images of model servers have, and read from its bytes to its element of a fact,
 as once for each digest. Times are of the processor, in this one process: nothing waits. The table is printed and, with
-`--write`, kept in bench/README.md.
+`--write`, kept in bench/README.md. An aim that is missed is said there and fails nothing: how fast it is depends on the
+machine.
 
-Exit codes: 0 done, 1 an SBOM took longer than the limit says.
+Exit codes: 0 measured, 1 a fact is not what its document says.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ import orjson
 from attestations.reading import parsed
 from attestations.sbom import sbom_fact
 from attestations.scanners import read_report
+from attestations.vex import Statements
 from attestations.vulnerabilities import vulnerability_fact
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- begin documents: written by `python -m bench.documents` -->", "<!-- end documents -->"
 
 COMPONENTS, FINDINGS = 5_000, 2_000
-LIMIT_SECONDS = 0.05
+AIM_SECONDS = 0.05
 """For the SBOM in CycloneDX: once for each digest, and still nothing that anybody waits for."""
 
 _LICENCES = ("MIT", "Apache-2.0", "BSD-3-Clause", "GPL-2.0-only WITH Classpath-exception-2.0", "MIT OR Apache-2.0")
@@ -40,12 +42,13 @@ _LICENCES = ("MIT", "Apache-2.0", "BSD-3-Clause", "GPL-2.0-only WITH Classpath-e
 
 @dataclass(slots=True)
 class Measured:
-    """The processor times of one document, by step, and the bytes of it and of its fact."""
+    """The processor times of one document, by step, the bytes of it and of its fact, and what the fact counts in it."""
 
     name: str
     size: int
     fact: int = 0
     seconds: dict[str, list[float]] = field(default_factory=lambda: {"parse": [], "digest": []})
+    counted: int = 0
 
     def median(self, step: str) -> float:
         return statistics.median(self.seconds[step])
@@ -155,20 +158,22 @@ def _hash(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
-DOCUMENTS: Mapping[str, tuple[Callable[[], dict[str, Any]], Callable[[Any], dict[str, Any]]]] = {
-    f"CycloneDX 1.6, {COMPONENTS:,} components": (cyclonedx, sbom_fact),
-    f"SPDX 2.3, {COMPONENTS:,} packages": (spdx, sbom_fact),
+DOCUMENTS: Mapping[str, tuple[Callable[[], dict[str, Any]], Callable[[Any], dict[str, Any]], int]] = {
+    f"CycloneDX 1.6, {COMPONENTS:,} components": (cyclonedx, sbom_fact, COMPONENTS),
+    f"SPDX 2.3, {COMPONENTS:,} packages": (spdx, sbom_fact, COMPONENTS),
     f"trivy, {FINDINGS:,} findings in {COMPONENTS:,} packages": (
         trivy,
-        lambda value: vulnerability_fact(read_report(value), [], digests=frozenset()),
+        lambda value: vulnerability_fact(read_report(value), Statements([]), digests=frozenset()),
+        FINDINGS,
     ),
 }
+"""By name: what makes it, what makes a fact of it, and what that has to count."""
 
 
 def measure(rounds: int) -> list[Measured]:
     """Each document, so many times."""
     measured = []
-    for name, (make, digest) in DOCUMENTS.items():
+    for name, (make, digest, _) in DOCUMENTS.items():
         content = orjson.dumps(make())
         entry = Measured(name, len(content))
         for _ in range(rounds):
@@ -180,6 +185,7 @@ def measure(rounds: int) -> list[Measured]:
             entry.seconds["parse"].append(between - started)
             entry.seconds["digest"].append(ended - between)
             entry.fact = len(orjson.dumps(fact))
+            entry.counted = fact["components"] if "components" in fact else sum(fact["counts"].values())
         measured.append(entry)
     return measured
 
@@ -199,12 +205,14 @@ def table_of(measured: Sequence[Measured], rounds: int) -> str:
         ]
         sizes = f"{entry.size / 1e6:.1f}", f"{entry.fact / 1e3:.0f}"
         lines.append(f"| {entry.name} | {sizes[0]} | {' | '.join(steps)} | {entry.whole * 1e3:.0f} | {sizes[1]} |")
+    met = "met" if measured[0].whole < AIM_SECONDS else "**missed** on this machine"
+    lines += ["", f"Aim: {measured[0].name} in less than {AIM_SECONDS * 1e3:.0f} ms: {met}."]
     return "\n".join(lines) + "\n"
 
 
-def within_limits(measured: Sequence[Measured]) -> bool:
-    """Whether the SBOM in CycloneDX, the first of them, is read as fast as it has to be."""
-    return measured[0].whole < LIMIT_SECONDS
+def are_right(measured: Sequence[Measured]) -> bool:
+    """Whether each fact counts what its document lists."""
+    return all(entry.counted == DOCUMENTS[entry.name][2] for entry in measured)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -218,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.write:
         before, _, rest = README.read_text().partition(BEGIN)
         README.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{rest.partition(END)[2]}")
-    return int(not within_limits(measured))
+    return int(not are_right(measured))
 
 
 if __name__ == "__main__":

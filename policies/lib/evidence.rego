@@ -47,11 +47,26 @@ _about_image(facts, image, asked) := {"gaps": gaps, "documents": documents} if {
 		some digest in object.keys(manifests)
 		counting := [document | some document in _about(fact.value, digest, asked); _is_counting(document, asked)]
 	}
-	gaps := {gap |
+	without := {gap |
 		some digest in object.keys(documents)
 		count(documents[digest]) == 0
 		gap := _none_counts(fact.value, digest, manifests[digest], image, asked)
 	}
+	gaps := without | _cut(fact.value, image, asked)
+}
+
+# One that is not in the list could say something else. What nobody signed is last in it: where that does not count, and one of it is
+# there, all that count are.
+_cut(value, image, asked) := {concat("", ["not every ", asked.what, " of ", shown(image), " can be looked at, so many are attached"])} if not _lists_all(value, asked)
+
+_cut(value, _, asked) := set() if _lists_all(value, asked)
+
+_lists_all(value, _) if object.get(value, "truncated", false) == false
+
+_lists_all(value, asked) if {
+	not _unsigned_counts(asked)
+	some document in value[asked.field]
+	document.signed == false
 }
 
 # Whether somebody looked, and found something or reasons why nothing counts.
@@ -123,14 +138,23 @@ _or_the_whole(manifests, value) := {values.text(object.get(value, "digest", ""))
 
 _is_asked_for(_, platforms) if count(platforms) == 0
 
+# Variants are not compared: most machines run several of them.
 _is_asked_for(platform, platforms) if {
-	is_string(platform)
 	some asked in platforms
-	startswith(concat("", [platform, "/"]), concat("", [asked, "/"]))
+	_machine(platform) == _machine(asked)
 }
 
-# What says nothing of its platform may run anywhere.
-_is_asked_for("", _) := true
+# What says nothing of its platform, or not in the words for it, may run anywhere: runtimes take x86_64 for amd64, and no system for
+# their own.
+_is_asked_for(platform, _) if not _is_plain(platform)
+
+_machine(platform) := array.slice(split(platform, "/"), 0, 2) if is_string(platform)
+
+_is_plain(platform) if {
+	machine := _machine(platform)
+	machine[0] in {"darwin", "freebsd", "linux", "unknown", "windows"}
+	machine[1] in {"386", "amd64", "arm", "arm64", "loong64", "ppc64le", "riscv64", "s390x", "unknown"}
+}
 
 _about(value, digest, asked) := [document |
 	listed := object.get(value, asked.field, [])
@@ -152,8 +176,12 @@ _is_counting(document, asked) if {
 }
 
 _is_counting(document, asked) if {
-	asked.unsigned == true
+	_unsigned_counts(asked)
 	object.get(document, "signed", null) == false
+}
+
+_unsigned_counts(asked) if {
+	asked.unsigned == true
 	count(asked.signers) == 0
 }
 
@@ -196,6 +224,21 @@ _reasons_of(value, digest, asked) := {reason |
 _whose(document) := concat("", ["one is signed by ", concat(" and ", sort(_signers(document)))]) if _is_signed(document)
 
 _whose(document) := "one is signed by nobody" if not _is_signed(document)
+
+# What is wrong with an SBOM that lists nothing, no component and no model: it does not say either that something is not there.
+emptiness(document, image) := {concat("", ["the SBOM of ", shown(image), of_platform(object.get(document, "platform", "")), " lists no components"])} if _is_empty(document)
+
+emptiness(document, _) := set() if not _is_empty(document)
+
+_is_empty(document) if {
+	object.get(document, "components", null) == 0
+	not _lists_models(document)
+}
+
+_lists_models(document) if {
+	is_array(document.models)
+	count(document.models) > 0
+}
 
 # Times
 

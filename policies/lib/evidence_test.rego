@@ -128,6 +128,20 @@ test_the_message_says_what_is_there_instead if {
 	])}
 }
 
+test_documents_that_are_not_all_there if {
+	known := facts("documents", [document({})])
+	every cut in [true, null, "no"] {
+		_gaps(object.union(known, {"vllm": {"value": {"truncated": cut}}})) == {"not every SBOM of the image \"vllm\" can be looked at, so many are attached"}
+	}
+	_gaps(object.union(known, {"vllm": {"value": {"truncated": false}}})) == set()
+
+	# Of what is signed, all is there: what is not signed is last.
+	unsigned := object.union(facts("documents", [document({}), document({"signed": false, "signers": []})]), {"vllm": {"value": {"truncated": true}}})
+	_gaps(unsigned) == set()
+	_gaps_with(unsigned, _with({"unsigned": true, "signers": ["ci"]})) == set()
+	count(_gaps_with(unsigned, _with({"unsigned": true}))) == 1
+}
+
 test_signers if {
 	count(_gaps_with(facts("documents", [document({})]), _with({"signers": ["ci"]}))) == 0
 	count(_gaps_with(facts("documents", [document({})]), _with({"signers": ["release"]}))) == 1
@@ -140,6 +154,9 @@ test_platforms if {
 	count(_gaps_with(_two, _with({"platforms": ["linux/amd64"]}))) == 0
 	count(_gaps_with(_two, _with({"platforms": ["linux/arm64"]}))) == 1
 
+	# Most machines run several variants.
+	_gaps_with(_two, _with({"platforms": ["linux/arm64/v7"]})) == {"no SBOM of the image \"vllm\" counts for linux/arm64/v8"}
+
 	# Whole segments are compared, and an image without any of them is covered as a whole.
 	_gaps_with(_two, _with({"platforms": ["linux/arm"]})) == {"no SBOM of the image \"vllm\" counts"}
 }
@@ -148,6 +165,14 @@ test_platforms_that_are_not_known if {
 	every platforms in [null, {}, [], "x"] {
 		known := {"vllm": {"status": "known", "value": {"digest": index, "platforms": platforms, "documents": [document({})]}}}
 		_gaps(known) == {"no SBOM of the image \"vllm\" counts"}
+	}
+	every platform in ["", "linux", "amd64", "linux/x86_64", "Linux/AMD64", "linux/aarch64", "linux/", "plan8/amd64"] {
+		known := {"vllm": {"status": "known", "value": {"digest": index, "platforms": {amd: "linux/amd64", arm: platform}, "documents": [document({})]}}}
+		count(_gaps_with(known, _with({"platforms": ["linux/amd64"]}))) == 1
+	}
+	every platform in ["linux/arm64", "windows/amd64", "unknown/unknown"] {
+		known := {"vllm": {"status": "known", "value": {"digest": index, "platforms": {amd: "linux/amd64", arm: platform}, "documents": [document({})]}}}
+		count(_gaps_with(known, _with({"platforms": ["linux/amd64"]}))) == 0
 	}
 	known := {"vllm": {"status": "known", "value": {"digest": index, "platforms": {amd: ""}, "documents": [document({})]}}}
 	count(_gaps_with(known, _with({"platforms": ["linux/s390x"]}))) == 0

@@ -9,7 +9,8 @@ import jsonschema_rs
 import orjson
 import pytest
 
-from attestations.documents import Digest, Kind, digested, document_kind, image_facts
+from attestations import documents
+from attestations.documents import MAX_DOCUMENTS, Digest, Kind, digested, document_kind, image_facts
 from attestations.evidence import Layout, Piece, Reason, Refused, Verified
 from attestations.provenance import SLSA_V02, SLSA_V1, SVR, VSA_V02, VSA_V1, TrustedBuilder
 from pratiquectl.cases import load_one
@@ -150,6 +151,48 @@ def test_vex_of_another_platform_takes_nothing_away() -> None:
     vex = openvex(vex_statement(products=[{"@id": f"pkg:oci/vllm@{other}"}]))
     found = facts(verified(VULN, cosign_vuln(trivy(trivy_found()))), verified(VEX, vex, subject=other))
     assert found["vulnerabilities"]["scans"][0]["counts"]["high"] == 1
+
+
+def test_a_document_of_whom_too_few_signed_is_refused() -> None:
+    found = facts(dataclasses.replace(verified(CYCLONEDX, cyclonedx()), signed_by=()))["sbom"]
+    assert (found["documents"], [each["reason"] for each in found["refused"]]) == ([], ["unsigned"])
+
+
+def test_a_document_is_of_the_platform_that_it_is_about() -> None:
+    attestation = verified(CYCLONEDX, cyclonedx())
+    beside = dataclasses.replace(attestation, piece=dataclasses.replace(attestation.piece, platform="linux/arm64"))
+    assert [each["platform"] for each in facts(beside)["sbom"]["documents"]] == ["linux/amd64"]
+
+
+def daily(day: int) -> Verified:
+    """The scan of a day, of another image's digest each second time."""
+    report = trivy(CreatedAt=f"2026-{1 + day // 28:02}-{1 + day % 28:02}T00:00:00Z")
+    return verified("https://example.com/trivy", report, subject=(COVERS, INDEX)[day % 2])
+
+
+def test_of_more_scans_than_a_fact_holds_the_latest_are_told() -> None:
+    found = facts(*(daily(day) for day in reversed(range(MAX_DOCUMENTS + 2))))["vulnerabilities"]
+    assert [(each["covers"], each["scanned"]) for each in found["scans"]] == [
+        (INDEX, "2026-04-18T00:00:00Z"),
+        (COVERS, "2026-04-17T00:00:00Z"),
+    ]
+    assert not found["truncated"]
+
+
+def test_what_nobody_signed_crowds_nothing_out() -> None:
+    content = orjson.dumps(cyclonedx())
+    plain = [piece(content, "application/vnd.cyclonedx+json") for _ in range(MAX_DOCUMENTS)]
+    found = facts(*plain, verified(CYCLONEDX, cyclonedx(), subject=INDEX))["sbom"]
+    assert (found["documents"][0]["signed"], found["truncated"]) == (True, True)
+
+
+def test_all_documents_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sbom = verified(CYCLONEDX, cyclonedx())
+    size = len(orjson.dumps(facts(sbom)["sbom"]["documents"][0]))
+    monkeypatch.setattr(documents, "MAX_FACT_BYTES", 2 * size)
+    plain = piece(orjson.dumps(cyclonedx()), "application/vnd.cyclonedx+json")
+    found = facts(plain, sbom, sbom)["sbom"]
+    assert ([each["signed"] for each in found["documents"]], found["truncated"]) == ([True, True], True)
 
 
 def test_vex_that_nobody_signed_takes_nothing_away() -> None:

@@ -51,7 +51,7 @@ DOCUMENTS: Mapping[str, tuple[str, Any]] = {
     "grype": ("https://example.com/grype", documents.grype(documents.grype_match())),
     "sarif": (
         "https://example.com/sarif",
-        documents.sarif({"ruleId": "CVE-2026-1000", "level": "error", "ruleIndex": 0}),
+        documents.sarif({"ruleId": "CVE-2026-1000", "level": "error", "ruleIndex": 0}, {"ruleIndex": 0}),
     ),
     "cosign vuln": (COSIGN_VULN, documents.cosign_vuln(documents.trivy(documents.trivy_found()))),
     "in-toto vulns": (
@@ -111,7 +111,7 @@ def test_any_value_in_any_place_is_read_or_refused(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@pytest.mark.parametrize("value", [None, "", "x", 7, -1.5, 10**400, True, [], [[]], ["x"], [None], {}, {"x": 1}])
+@pytest.mark.parametrize("value", [None, "", "x", 7, 0.0, -1.5, 10**400, True, [], [[]], ["x"], [None], {}, {"x": 1}])
 def test_each_place_takes_each_type(name: str, value: Any) -> None:
     predicate_type, whole = DOCUMENTS[name]
     for path in places(whole):
@@ -147,6 +147,12 @@ def test_refusals_say_what_is_wrong(content: bytes, reason: Reason, said: str) -
 def test_a_hundred_megabytes_are_refused_before_they_are_parsed() -> None:
     with pytest.raises(InputError, match="at most"):
         parsed(b'"' + b"a" * 100 * 2**20 + b'"')
+
+
+@pytest.mark.parametrize("value", [b"[],", b"{},", b"0,"])
+def test_millions_of_values_are_refused_before_they_are_parsed(value: bytes) -> None:
+    with pytest.raises(InputError, match="more than 1000000 values"):
+        parsed(b"[" + value * 1_000_000 + b"0]")
 
 
 def test_components_nested_as_deep_as_json_may_be() -> None:

@@ -25,6 +25,9 @@ from attestations.licences import MAX_CHOICES, MAX_TOKENS, Licence, read_licence
         ("MIT OR MIT AND Zlib", (("MIT",),)),
         ("((MIT))", (("MIT",),)),
         (" MIT ", (("MIT",),)),
+        ("AGPL-3.0-only OR NOASSERTION", (("AGPL-3.0-only",),)),
+        ("AGPL-3.0-only OR (MIT AND NONE)", (("AGPL-3.0-only",),)),
+        ("MIT AND NOASSERTION", (("MIT", "NOASSERTION"),)),
     ],
 )
 def test_what_may_be_chosen(text: str, choices: tuple[tuple[str, ...], ...]) -> None:
@@ -59,6 +62,29 @@ def test_what_is_no_expression_is_one_choice_of_all_its_words(text: str, words: 
 def test_beyond_the_limits_it_is_no_expression(text: str) -> None:
     licence = read_licence(text)
     assert (licence.read, len(licence.choices)) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " AND ".join([*(f"L{index}" for index in range(MAX_TOKENS)), "AGPL-3.0-only"]),
+        " AND ".join(f"(LicenseRef-{index} OR AGPL-3.0-only)" for index in range(MAX_TOKENS)),
+        " OR ".join([*(f"A{index} WITH E" for index in range(400)), "AGPL-3.0-only"]),
+    ],
+)
+def test_no_licence_of_a_long_expression_is_lost(text: str) -> None:
+    licence = read_licence(text)
+    assert (licence.read, licence.known, "AGPL-3.0-only" in licence.choices[0]) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [("All rights reserved. " * 10, True), ("All rights reserved. " * 200, False), ("a " * 101, False)],
+)
+def test_prose_that_is_not_read_to_its_end_is_no_licence_that_is_known(text: str, known: bool) -> None:
+    licence = read_licence(text)
+    assert (licence.read, licence.known, len(licence.choices)) == (False, known, 1)
+    assert len(licence.choices[0]) < MAX_TOKENS
 
 
 _NAMES = st.sampled_from(["MIT", "Zlib", "ISC", "GPL-2.0-only", "LicenseRef-x"])

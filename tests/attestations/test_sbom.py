@@ -45,7 +45,7 @@ def test_a_complete_cyclonedx_document() -> None:
         "missing": COMPLETE,
         "dependencies": {"related": 1, "completeness": "unknown"},
         "licences": [MIT],
-        "unlicensed": {"components": 1, "examples": [f"vllm@{COVERS}"]},
+        "unlicensed": {"components": 0, "examples": []},
         "packages": {"pkg:pypi/torch": ["1.0"], "vllm": [COVERS]},
         "ai_packages": {"pkg:pypi/torch": ["1.0"]},
         "models": [],
@@ -165,7 +165,34 @@ def test_a_licence_of_spdx_that_is_stated_not_to_be_known_is_stated() -> None:
     silent = without(spdx_package("other"), "licenseDeclared", "licenseConcluded")
     fact = sbom_fact(spdx(unknown, silent))
     assert fact["missing"]["cisa-2025-draft"] == {"context": 1, "licence": 1}
-    assert (fact["licences"], fact["unlicensed"]["components"]) == ([], 3)
+    assert (fact["licences"], fact["unlicensed"]["components"]) == ([], 2)
+
+
+@pytest.mark.parametrize("unknown", ["NONE", "NOASSERTION", "noassertion", "UNKNOWN", "", "MIT AND NOASSERTION"])
+def test_a_licence_that_is_none_is_no_known_one(unknown: str) -> None:
+    licences = [{"expression": unknown}]
+    for document in (
+        cyclonedx(component("torch", licenses=licences)),
+        spdx(spdx_package("torch", licenseDeclared=unknown)),
+    ):
+        fact = sbom_fact(document)
+        assert fact["unlicensed"]["examples"] == ["pkg:pypi/torch@1.0"]
+
+
+def test_nothing_that_was_concluded_leaves_what_was_declared() -> None:
+    licences = [
+        {"license": {"id": "AGPL-3.0-only", "acknowledgement": "declared"}},
+        {"license": {"name": "NOASSERTION", "acknowledgement": "concluded"}},
+    ]
+    package = spdx_package("torch", licenseConcluded="NONE", licenseDeclared="AGPL-3.0-only")
+    for document in (cyclonedx(component("torch", licenses=licences)), spdx(package)):
+        assert [each["expression"] for each in sbom_fact(document)["licences"]] == ["AGPL-3.0-only"]
+
+
+def test_what_the_document_describes_has_a_licence_of_its_own_only_where_nothing_else_is_listed() -> None:
+    model = metadata(component={"type": "machine-learning-model", "name": "llama"})
+    fact = sbom_fact({**cyclonedx(metadata=model), "components": []})
+    assert fact["unlicensed"] == {"components": 1, "examples": ["llama"]}
 
 
 def test_a_concluded_licence_comes_before_a_declared_one() -> None:
@@ -189,7 +216,7 @@ def test_several_licences_of_a_component_all_apply() -> None:
 
 
 def test_components_are_found_wherever_they_are_nested_and_files_are_none() -> None:
-    inner = component("inner", components=[component("innermost"), component("file", type="file")])
+    inner = component("inner", components=[component("innermost"), component("file", type="file", purl="")])
     within = metadata(component={"type": "container", "name": "vllm", "components": [component("beside")]})
     fact = sbom_fact(cyclonedx(component("torch", components=[inner]), metadata=within, dependencies=[]))
     assert sorted(fact["packages"]) == [
@@ -245,6 +272,33 @@ def test_versions_of_one_package_are_together_and_ai_packages_apart() -> None:
     fact = sbom_fact(cyclonedx(*listed, metadata=metadata(component=None)))
     assert fact["packages"] == {"pkg:deb/debian/triton": ["1"], "pkg:pypi/torch": ["1.0", "2.9.1"]}
     assert fact["ai_packages"] == {"pkg:pypi/torch": ["1.0", "2.9.1"]}
+
+
+def test_names_that_differ_in_case_or_in_what_cannot_be_printed_are_one_package() -> None:
+    listed = [component("Torch\0", purl="", version="1"), component("torch ", purl="", version="2")]
+    listed.append(component("x", purl="pkg:npm/%40Evil/Pkg@1", type="file"))
+    fact = sbom_fact(cyclonedx(*listed, metadata=metadata(component=None)))
+    assert fact["packages"] == {"pkg:npm/@evil/pkg": ["1"], "torch ": ["1", "2"]}
+
+
+@pytest.mark.parametrize("purl", ["pkg:conda/pytorch@2.9", "pkg:conda/ray-core@2.9", "pkg:conda/Flash_Attn@2.9"])
+def test_ai_packages_under_their_names_in_conda(purl: str) -> None:
+    assert list(sbom_fact(cyclonedx(component("x", purl=purl)))["ai_packages"].values()) == [["2.9"]]
+
+
+def test_a_package_is_listed_under_each_of_its_purls() -> None:
+    purls = ["pkg:generic/x@1", "pkg:pypi/torchtriton@2"]
+    package = spdx_package("x")
+    package["externalRefs"] = [{"referenceType": "purl", "referenceLocator": purl} for purl in purls]
+    element = {
+        "type": "software_Package",
+        "name": "x",
+        "software_packageUrl": purls[0],
+        "externalIdentifier": [{"externalIdentifierType": "packageUrl", "identifier": purl} for purl in purls[1:]],
+    }
+    for document in (spdx(package), spdx3(element)):
+        packages = sbom_fact(document)["packages"]
+        assert (packages["pkg:generic/x"], packages["pkg:pypi/torchtriton"]) == (["1"], ["2"])
 
 
 def test_what_is_cut_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

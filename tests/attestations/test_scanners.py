@@ -24,7 +24,7 @@ TORCH = {"pkg:pypi/torch": ["2.9.1"]}
 
 
 def test_trivy() -> None:
-    assert read_report(trivy(trivy_found(VendorIDs=["DSA-1"]))) == Scan(
+    assert read_report(trivy(trivy_found(VendorIDs=["RHSA-2026:1"]))) == Scan(
         format="trivy",
         scanner="trivy",
         scanner_version="0.68.1",
@@ -40,7 +40,6 @@ def test_trivy() -> None:
                 purl="pkg:pypi/torch@2.9.1",
                 fixed="2.9.2",
                 published="2026-10-01T00:00:00Z",
-                aliases=("DSA-1",),
             )
         ],
         packages=TORCH,
@@ -56,10 +55,29 @@ def test_trivy_without_its_list_of_packages() -> None:
     assert (scan.packages, scan.ai_packages) == (None, TORCH)
 
 
-@pytest.mark.parametrize("results", [None, [], [{"Target": "x", "Vulnerabilities": None, "Packages": None}]])
+OS_PACKAGES = {"Target": "x", "Class": "os-pkgs", "Vulnerabilities": None, "Packages": None}
+
+
+@pytest.mark.parametrize(
+    "results", [None, [], [OS_PACKAGES], [OS_PACKAGES, {"Target": "Dockerfile", "Class": "config"}]]
+)
 def test_trivy_that_found_nothing(results: Any) -> None:
     scan = read_report(trivy(Results=results))
     assert (list(scan.vulnerabilities), scan.packages) == ([], None)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        trivy(Results=[{"Target": "Dockerfile", "Class": "config", "Misconfigurations": []}]),
+        trivy(Results=[{"Target": "/etc/key", "Class": "secret"}]),
+        trivy(Results=None, ArtifactType="filesystem"),
+        trivy(Results=[], ArtifactType="repository"),
+    ],
+)
+def test_trivy_that_looked_for_something_else_is_no_clean_scan(report: Any) -> None:
+    with pytest.raises(InputError, match="is not of a scan for vulnerabilities"):
+        read_report(report)
 
 
 def test_what_trivy_was_told_to_leave_out_is_counted() -> None:
@@ -94,6 +112,12 @@ def test_grype() -> None:
     )
 
 
+def test_an_advisory_about_several_vulnerabilities_is_another_name_of_none() -> None:
+    match = grype_match("ELSA-2026-1")
+    match["relatedVulnerabilities"] = [{"id": "CVE-2026-1000"}, {"id": "CVE-2026-2000"}]
+    assert [found.aliases for found in read_report(grype(match)).vulnerabilities] == [()]
+
+
 def test_the_database_of_an_older_grype() -> None:
     report = grype()
     report["descriptor"]["db"] = {"built": "2025-01-01T00:00:00Z", "checksum": "sha256:ab"}
@@ -112,13 +136,21 @@ def test_the_database_of_an_older_grype() -> None:
         ({"ruleId": "SNYK-1", "level": "note"}, "SNYK-1", "low", ""),
         ({"ruleId": "SNYK-1", "level": "loud"}, "SNYK-1", "unknown", ""),
         ({"ruleIndex": 7}, "", "medium", ""),
+        ({"ruleIndex": 0.0}, "CVE-2026-1000", "high", ""),
     ],
 )
 def test_sarif(result: dict[str, Any], identifier: str, severity: str, package: str) -> None:
     scan = read_report(sarif(result))
     (found,) = scan.vulnerabilities
-    assert (found.id, found.severity, found.package) == (identifier, severity, package)
+    assert (found.id, found.severity, found.package, found.fixed) == (identifier, severity, package, None)
     assert (scan.scanner, scan.scanner_version) == ("Trivy", "0.68.1")
+
+
+@pytest.mark.parametrize(("score", "severity"), [("0.0", "unknown"), (0.0, "unknown"), ("", "high"), (None, "high")])
+def test_what_nobody_scored_is_of_no_known_severity(score: Any, severity: str) -> None:
+    report = sarif({"ruleId": "CVE-2026-1000", "level": "error"})
+    report["runs"][0]["tool"]["driver"]["rules"][0]["properties"]["security-severity"] = score
+    assert [found.severity for found in read_report(report).vulnerabilities] == [severity]
 
 
 def test_the_time_of_sarif_is_that_of_its_invocation() -> None:
@@ -134,6 +166,8 @@ def test_the_time_of_sarif_is_that_of_its_invocation() -> None:
         (sarif()["runs"] * 2, "has 2 runs"),
         ([{"tool": {"driver": {"name": "x"}}}], "has no results"),
         ([{"tool": {"driver": {"name": "x"}}, "results": None}], "has no results"),
+        ([sarif()["runs"][0] | {"invocations": [{"executionSuccessful": False}]}], "did not come to an end"),
+        ([{"tool": {"driver": {"name": "CodeQL"}}, "results": []}], "of CodeQL, not of a scanner that is known"),
     ],
 )
 def test_sarif_that_is_not_the_end_of_one_scan(runs: Any, said: str) -> None:
@@ -157,7 +191,14 @@ def test_the_predicate_of_cosign(report: Any) -> None:
     assert scan.vulnerabilities == inner.vulnerabilities
     assert (scan.format, scan.scanner, scan.scanner_version) == (f"cosign-vuln ({inner.format})", "trivy", "0.68.1")
     assert (scan.database_version, scan.database_updated) == ("2", "2026-11-20T06:00:00Z")
-    assert scan.scanned == "2026-11-20T09:01:00Z"
+    assert scan.scanned == (inner.scanned or "2026-11-20T09:01:00Z")
+
+
+def test_an_old_report_in_a_new_envelope_is_an_old_one() -> None:
+    old = "2025-01-01T00:00:00Z"
+    report = grype(descriptor={"name": "grype", "timestamp": old, "db": {"status": {"built": old}}})
+    scan = read_cosign_vuln(cosign_vuln(report))
+    assert (scan.scanned, scan.database_updated) == (old, old)
 
 
 def test_the_predicate_of_cosign_as_its_specification_writes_it() -> None:
@@ -182,7 +223,7 @@ def test_the_predicate_of_in_toto(nested: bool) -> None:
     said = {"id": "CVE-2026-1", "severity": [{"method": "nvd", "score": "medium"}, {"method": "cvss", "score": "9.1"}]}
     scan = read_in_toto_vulns(in_toto_vulns({"vulnerability": said} if nested else said))
     (found,) = scan.vulnerabilities
-    assert (found.id, found.severity, found.package) == ("CVE-2026-1", "critical", "")
+    assert (found.id, found.severity, found.package, found.fixed) == ("CVE-2026-1", "critical", "", None)
     assert (scan.scanner, scan.scanner_version, scan.packages) == ("trivy", "0.68.1", None)
     assert (scan.database_updated, scan.scanned) == ("2026-11-20T06:00:00Z", "2026-11-20T09:01:00Z")
 
@@ -203,7 +244,8 @@ def test_a_result_of_in_toto_without_an_id() -> None:
         ("8.9", "high"),
         ("4.0", "medium"),
         ("0.1", "low"),
-        ("0.0", "negligible"),
+        ("0.0", "unknown"),
+        ("none", "unknown"),
         ("-1", "unknown"),
         ("nan", "unknown"),
         ("CVSS:3.1/AV:N", "unknown"),

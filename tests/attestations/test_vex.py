@@ -60,6 +60,7 @@ def test_what_names_the_image_or_the_package(products: Any) -> None:
         [{"@id": "pkg:deb/ubuntu/libc6@2.36"}],
         [{"@id": "pkg:deb/debian/libc6@2.36?arch=arm64"}],
         [{"@id": "pkg:deb/debian/libc6@2.36?epoch=1"}],
+        [{"@id": "pkg:deb/debian/libc6@2.36#usr/lib"}],
         [{**IMAGE, "subcomponents": [{"@id": "pkg:deb/debian/libc6@2.37"}]}],
         [{**IMAGE, "subcomponents": [{"@id": "pkg:deb/debian/libc6"}]}],
         [{**IMAGE, "subcomponents": []}],
@@ -75,6 +76,13 @@ def test_without_products_it_is_about_what_was_signed() -> None:
     del statement["products"]
     assert takes_away(statement)
     assert not takes_away(statement, subject="sha256:" + "00" * 32)
+
+
+def test_without_products_its_subcomponents_are_those_of_what_was_signed() -> None:
+    statement = vex_statement(subcomponents=["pkg:deb/debian/zlib@1"])
+    del statement["products"]
+    assert not takes_away(statement)
+    assert takes_away({**statement, "subcomponents": ["pkg:deb/debian/libc6@2.36"]})
 
 
 def test_a_finding_without_a_purl_is_taken_away_with_the_whole_image_only() -> None:
@@ -113,6 +121,17 @@ def test_the_latest_statement_counts() -> None:
     assert takes_away(vex_statement("affected", timestamp=early), vex_statement("fixed", timestamp=late))
     assert not takes_away(vex_statement("affected", timestamp=late), vex_statement("fixed", timestamp=early))
     assert not takes_away(vex_statement("affected"), vex_statement("fixed")), "of one time, the finding stays"
+
+
+@pytest.mark.parametrize(
+    "product", [{"@id": "pkg:deb/debian/libc6"}, {**IMAGE, "subcomponents": ["pkg:deb/debian/libc6"]}]
+)
+@pytest.mark.parametrize("status", ["affected", "under_investigation"])
+def test_what_is_said_of_every_version_is_enough_for_a_finding_to_stay(product: Any, status: str) -> None:
+    late = vex_statement(status, products=[product], timestamp="2026-11-30T00:00:00Z")
+    assert not takes_away(vex_statement(), late)
+    other = {"@id": "pkg:deb/debian/zlib"}
+    assert takes_away(vex_statement(), {**late, "products": [other]})
 
 
 def test_a_later_statement_about_something_else_changes_nothing() -> None:

@@ -73,6 +73,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "gpu/runtime-limit": ("this Job", "this CronJob", "this Pod", "has no activeDeadlineSeconds"),
     "image/ai-packages-scanned": (
         *(*_EVERY_IMAGE, "and no scan of it counts", "which no scan looked at", "no scan says which packages"),
+        "not all known",
     ),
     "image/approved-registries": (
         ': container "',
@@ -84,7 +85,9 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "image/denied-licences": (
         *(*_EVERY_IMAGE, "under the licence", "without a known licence", "more than a fact can hold", "as trees"),
     ),
-    "image/denied-packages": (*_EVERY_IMAGE, "has the package pkg:", "has the package ultralytics", "not all known"),
+    "image/denied-packages": (
+        *(*_EVERY_IMAGE, "has the package pkg:", "has the package ultralytics", "not all known", "lists no components"),
+    ),
     "image/digest": (': container "', ': init container "', ': sidecar "', ': ephemeral container "', ": image volume"),
     "image/mutable-tag": (
         *(': container "', ': init container "', ': sidecar "', ': ephemeral container "'),
@@ -99,7 +102,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
             "is built from",
             "names no source",
         ),
-        *("names no commit", "is of the verifier", "one is signed by nobody"),
+        *("names no commit", "is of the verifier", "one is signed by nobody", "more sources", "refused the image"),
     ),
     "image/pull-policy": (*_EVERY_ROLE, "with a digest", "without a digest", "no imagePullPolicy"),
     "image/sbom-complete": (
@@ -108,7 +111,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     ),
     "image/sbom-present": (
         *(*_EVERY_IMAGE, "cannot be read", "one is signed by nobody", "one is signed by dev", "one was refused"),
-        *("for linux/arm64", "in the format"),
+        *("for linux/arm64", "for linux/x86_64", "in the format", "not every SBOM"),
     ),
     "image/serving-images": (': container "',),
     "image/signed": (
@@ -128,7 +131,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "image/vulnerabilities": (
         *(*_EVERY_IMAGE, "the critical vulnerability", "the medium vulnerability", "the unknown vulnerability"),
         *("(no fix yet)", "(fixed in", "without a date", "is of ", "with a database of", "more vulnerabilities"),
-        *("one is signed by nobody", "for linux/arm64"),
+        *("one is signed by nobody", "for linux/arm64", "that OpenVEX takes away"),
     ),
     "labels/cost-attribution": ("/metadata/labels/cost-center", "/metadata/labels/team"),
     "labels/data-classification": ("/data-classification", "is missing"),

@@ -11,9 +11,11 @@ import pytest
 from evaluators.select import choose_engine
 from pratique.configuration import load_configuration
 from pratique.decision import Door, Enforcement
+from pratique.errors import ConfigError
 from pratique.policy import PolicySet
 from reports.catalogue import render
 from tests.policies.cases import REPOSITORY
+from tests.support.policies import binding, configuration
 
 POLICIES = REPOSITORY / "policies"
 
@@ -50,6 +52,15 @@ def test_the_defaults_are_bound_once_each_and_are_all_off(policies: PolicySet) -
 
 def test_the_catalogue_is_up_to_date(policies: PolicySet) -> None:
     assert (POLICIES / "README.md").read_text(encoding="utf-8") == render(policies)
+
+
+@pytest.mark.parametrize(
+    "name", ["pkg:pypi/x@1", "pkg:npm/%40acme/x", "pkg:npm/@acme/x@1", "pkg:deb/debian/x?arch=amd64"]
+)
+def test_a_denied_package_that_no_fact_could_name_is_refused(policies: PolicySet, name: str) -> None:
+    denied = [{"name": name, "reason": "is bad"}]
+    with pytest.raises(ConfigError, match="/spec/parameters/denied_packages/0/name"):
+        configuration(policies, binding("b", "image/denied-packages", parameters={"denied_packages": denied}))
 
 
 def test_every_policy_has_its_tests(policies: PolicySet) -> None:

@@ -62,7 +62,7 @@ violations contains {"message": message, "path": image.path} if {
 	])
 }
 
-_defects_of(image) := {defect |
+_defects_of(image) := (({defect |
 	by_manifest := _with_sboms[image.path].documents
 	some digest in object.keys(by_manifest)
 	some sbom in by_manifest[digest]
@@ -82,6 +82,13 @@ _defects_of(image) := {defect |
 	some sbom in evidence.documents_of(_with_sboms[image.path])
 	not is_object(object.get(sbom, "ai_packages", null))
 	defect := concat("", ["the SBOM of ", evidence.shown(image), " says nothing of AI packages"])
+}) | {defect |
+	some sbom in evidence.documents_of(_with_sboms[image.path])
+	"packages" in object.get(sbom, "truncated", [])
+	defect := concat("", ["the packages of ", evidence.shown(image), " are not all known: there are more than a fact can hold"])
+}) | {defect |
+	some sbom in evidence.documents_of(_with_sboms[image.path])
+	some defect in evidence.emptiness(sbom, image)
 }
 
 # Without a manifest of that digest among those that were scanned, nothing was scanned of it.

@@ -74,6 +74,13 @@ test_what_cannot_be_read if {
 	_violations([_sbom(_torch)], [evidence.document({})]) == _has(" 2.9.1, and no scan says which packages it looked at")
 }
 
+test_an_sbom_that_does_not_list_all if {
+	cut := object.union(_sbom({}), {"truncated": ["packages"]})
+	_violations([cut], []) == _finding("the packages of the image \"vllm\" are not all known: there are more than a fact can hold")
+	empty := object.union(_sbom({}), {"components": 0})
+	_violations([empty], []) == _finding("the SBOM of the image \"vllm\" for linux/amd64 lists no components")
+}
+
 test_without_an_sbom_nothing_passes if {
 	every facts in [{}, {"sbom": null}, {"sbom": {}}, {"sbom": {"vllm": {"status": "absent", "reason": "none"}}}] {
 		count(_violations_with(facts)) == 1

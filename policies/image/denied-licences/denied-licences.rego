@@ -18,12 +18,12 @@
 #     denied_licences:
 #       description: >-
 #         Licences by their SPDX id, or as they are named, in upper or lower case. A glob, such as AGPL-*, stands for many. A licence with
-#         an exception (GPL-2.0-only WITH Classpath-exception-2.0) or a + is denied with the licence itself.
+#         an exception (GPL-2.0-only WITH Classpath-exception-2.0), a + or LicenseRef- before it is denied with the licence itself.
 #       type: array
 #       items: {type: string, minLength: 1}
 #       minItems: 1
 #       uniqueItems: true
-#       default: [AGPL-*, BUSL-*, CC-BY-NC-*, SSPL-*]
+#       default: ["*Affero*", "AGPL*", "BUSL-*", "CC-BY-NC-*", "SSPL-*"]
 #     licence_exceptions:
 #       description: Licences that are fine although they are like a denied one, written in the same way.
 #       type: array
@@ -77,7 +77,7 @@ violations contains {"message": message, "path": image.path} if {
 
 _defects_of(image) := {defect |
 	some document in evidence.documents_of(_found[image.path])
-	some defect in ((_denied_in(document, image) | _unlicensed_in(document, image)) | _unread_in(document, image))
+	some defect in ((_denied_in(document, image) | _unlicensed_in(document, image)) | (_unread_in(document, image) | evidence.emptiness(document, image)))
 }
 
 _denied_in(document, image) := {defect |
@@ -122,8 +122,9 @@ _has_denied(choice) if {
 
 _is_excepted(licence) if globs.like_one_of(lower(licence), _exceptions)
 
-# The licence as it is written, without an exception, and without a plus.
-_forms(licence) := {text, base, trim_suffix(base, "+")} if {
+# The licence as it is written, without an exception, and without a plus; one that SPDX does not list also by the name behind
+# LicenseRef-.
+_forms(licence) := {text, base, trim_suffix(base, "+"), trim_prefix(base, "licenseref-")} if {
 	text := lower(licence)
 	base := split(text, " with ")[0]
 }

@@ -53,6 +53,7 @@ test_licences_that_are_denied if {
 		[["AGPL-1.0-only"], ["AGPL-3.0-only"]],
 		[["GPL-2.0-only WITH Classpath-exception-2.0"]],
 		[["GPL-2.0-only+"]],
+		[["LicenseRef-AGPL-3.0"]],
 	] {
 		_violations(choices, {}) == _denied
 	}
@@ -109,6 +110,11 @@ test_what_is_not_all_known if {
 		contains(violation.message, "the licences of the image \"vllm\" are not all known")
 	}
 	_violations_of(object.union(_document([]), {"truncated": ["packages"], "not_read": ["context"]}), {}) == set()
+}
+
+test_an_empty_sbom_says_nothing if {
+	some violation in _violations_of(object.union(_document([]), {"components": 0}), {})
+	contains(violation.message, "the SBOM of the image \"vllm\" for linux/amd64 lists no components")
 }
 
 test_without_an_sbom_nothing_passes if {

@@ -18,15 +18,15 @@
 #   parameters:
 #     denied_packages:
 #       description: >-
-#         A package by its purl without version (pkg:pypi/torchtriton), or by its name alone, of whatever type. A glob stands for many.
-#         With versions, which may be globs, only these are denied.
+#         A package by its purl without version, decoded (pkg:pypi/torchtriton, pkg:npm/@acme/evil), or by its name alone, of whatever
+#         type; upper and lower case are the same. A glob stands for many. With versions, which may be globs, only these are denied.
 #       type: array
 #       items:
 #         type: object
 #         required: [name, reason]
 #         additionalProperties: false
 #         properties:
-#           name: {type: string, minLength: 1}
+#           name: {type: string, minLength: 1, not: {pattern: "^pkg:.*([^/]@|[?#%])"}}
 #           versions: {type: array, items: {type: string, minLength: 1}, minItems: 1, uniqueItems: true}
 #           reason: {type: string, minLength: 1}
 #       minItems: 1
@@ -74,20 +74,25 @@ violations contains {"message": message, "path": image.path} if {
 
 _defects_of(image) := {defect |
 	some document in evidence.documents_of(_found[image.path])
-	some defect in (_denied_in(document, image) | _unread_in(document, image))
+	some defect in ((_denied_in(document, image) | _unread_in(document, image)) | evidence.emptiness(document, image))
 }
 
 _denied_in(document, image) := {defect |
 	some entry in input.parameters.denied_packages
-	some found in _candidates(entry.name, _packages_of(document))
+	some found in _candidates(_normal(entry.name), _packages_of(document))
 	some version in _denied_versions(found, _packages_of(document)[found], entry)
 	defect := concat("", [evidence.shown(image), " has the package ", found, version, ", which ", entry.reason])
 }
 
+# A name as facts have it: in lower case, and of PyPI as PEP 503 writes it.
+_normal(name) := lower(name) if not startswith(lower(name), "pkg:pypi/")
+
+_normal(name) := regex.replace(lower(name), `[-_.]+`, "-") if startswith(lower(name), "pkg:pypi/")
+
 # The packages that an entry is about. Those without a glob are looked up: an image has thousands.
 _candidates(name, packages) := ({found |
 	not contains(name, "*")
-	some found in {name, _name_in(name)}
+	some found in {name, _path_in(name), _name_in(name)}
 	found in object.keys(packages)
 } | {found |
 	not contains(name, "*")
@@ -98,7 +103,7 @@ _candidates(name, packages) := ({found |
 	contains(name, "*")
 	some found in object.keys(packages)
 	some text in {found, _name_in(found)}
-	globs.like_one_of(text, [name, _name_in(name)])
+	globs.like_one_of(text, [name, _path_in(name), _name_in(name)])
 	_is_meant(found, name)
 }
 
@@ -112,6 +117,14 @@ _is_meant(found, name) if {
 _is_meant(found, _) if not startswith(found, "pkg:")
 
 _is_meant(_, name) if not startswith(name, "pkg:")
+
+# `@acme/evil` of `pkg:npm/@acme/evil`.
+_path_in(name) := concat("/", array.slice(parts, 1, count(parts))) if {
+	startswith(name, "pkg:")
+	parts := split(name, "/")
+}
+
+_path_in(name) := name if not startswith(name, "pkg:")
 
 _name_in(found) := last if {
 	parts := split(found, "/")

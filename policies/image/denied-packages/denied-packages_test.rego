@@ -41,6 +41,16 @@ test_by_name if {
 	_found({"pkg:pypi/not-evil": ["1"]}, entry) == set()
 }
 
+test_names_as_facts_have_them if {
+	every name in ["pkg:PyPI/Evil_Twin", "pkg:pypi/evil.twin", "pkg:pypi/EVIL--twin"] {
+		_found({"pkg:pypi/evil-twin": ["1"]}, {"name": name}) == {"pkg:pypi/evil-twin 1"}
+	}
+	_found({"evil": ["1"]}, {"name": "Evil"}) == {"evil 1"}
+	_found({"pkg:npm/@acme/evil_": ["1"]}, {"name": "pkg:npm/@Acme/Evil_"}) == {"pkg:npm/@acme/evil_ 1"}
+	_found({"@acme/evil": ["1"], "@other/evil": ["1"]}, {"name": "pkg:npm/@acme/evil"}) == {"@acme/evil 1"}
+	_found({"@acme/evil-2": ["1"]}, {"name": "pkg:npm/@acme/evil-*"}) == {"@acme/evil-2 1"}
+}
+
 test_by_glob if {
 	entry := {"name": "pkg:pypi/evil-*"}
 	_found({"pkg:pypi/evil-1": ["1"], "pkg:npm/evil-2": ["1"], "evil-3": ["1"]}, entry) == {"pkg:pypi/evil-1 1", "evil-3 1"}
@@ -70,6 +80,15 @@ test_what_is_not_all_known if {
 	}
 	document := evidence.document({"packages": {}, "truncated": ["licences"]})
 	_violations_with({"sbom": evidence.facts("documents", [document])}, [{"name": "evil", "reason": "is bad"}]) == set()
+}
+
+test_an_empty_sbom_says_nothing if {
+	empty := {"packages": {"vllm": ["1"]}, "components": 0, "models": []}
+	some violation in _violations_with({"sbom": evidence.facts("documents", [evidence.document(empty)])}, [{"name": "evil", "reason": "is bad"}])
+	contains(violation.message, "the SBOM of the image \"vllm\" for linux/amd64 lists no components")
+	every fields in [{"components": 1}, {"models": [{"name": "llama"}]}] {
+		_violations_with({"sbom": evidence.facts("documents", [evidence.document(object.union(empty, fields))])}, [{"name": "evil", "reason": "is bad"}]) == set()
+	}
 }
 
 test_without_an_sbom_nothing_passes if {

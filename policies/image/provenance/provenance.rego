@@ -3,7 +3,8 @@
 # description: >-
 #   A signature says who vouches for an image; provenance says how it came to be. Each platform of an image has a statement by a builder
 #   that the trust configuration knows, signed by who may speak for that builder, about sources that are ours, at a commit. The result of
-#   a verifier (SVR, VSA) can stand for it, where it is named together with its signers.
+#   a verifier (SVR, VSA) can stand for it, where it is named together with its signers; what such a verifier refused is refused until
+#   it passes.
 # scope: package
 # related_resources:
 #   - ref: https://slsa.dev/spec/v1.1/verifying-artifacts
@@ -91,6 +92,25 @@ violations contains {"message": message, "path": image.path} if {
 	]))
 }
 
+# What a trusted verifier refused, no other statement makes good, but a later one by the same verifier.
+violations contains {"message": message, "path": image.path} if {
+	some image in input.subject.images
+	some statements in _found[image.path].documents
+	_one_will_do(statements)
+	some statement in statements
+	_is_refusal(statement)
+	not _was_passed_since(statement, statements)
+	message := _said(image, concat("", [
+		"the verifier ",
+		values.shown(statement.verifier),
+		" refused ",
+		evidence.shown(image),
+		evidence.of_platform(object.get(statement, "platform", "")),
+		" at ",
+		values.shown(object.get(statement, "verified", "")),
+	]))
+}
+
 _said(image, defect) := concat("", [
 	containers.users_of(image, input.subject),
 	": ",
@@ -105,7 +125,7 @@ _one_will_do(statements) if {
 
 _defects_of(statement) := _of_verifier(statement) if values.text(object.get(statement, "verifier", "")) != ""
 
-_defects_of(statement) := (_of_builder(statement) | _of_build_type(statement)) | _of_sources(statement) if {
+_defects_of(statement) := (_of_builder(statement) | _of_build_type(statement)) | (_of_sources(statement) | _of_more_sources(statement)) if {
 	values.text(object.get(statement, "verifier", "")) == ""
 }
 
@@ -163,6 +183,16 @@ _of_sources(statement) := {defect |
 
 _of_sources(_) := set() if not _asks_for_sources
 
+# Those that are not in the list could be anybody's.
+_of_more_sources(statement) := {"names more sources than can be listed"} if {
+	_asks_for_sources
+	"sources" in object.get(statement, "truncated", [])
+}
+
+_of_more_sources(statement) := set() if not "sources" in object.get(statement, "truncated", [])
+
+_of_more_sources(_) := set() if not _asks_for_sources
+
 _asks_for_sources if count(input.parameters.sources) > 0
 
 _asks_for_sources if input.parameters.require_commit
@@ -202,13 +232,34 @@ _of_verifier(statement) := set() if _is_of_trusted_verifier(statement)
 
 _is_of_trusted_verifier(statement) if {
 	object.get(statement, "result", "") == "PASSED"
-	some verifier in input.parameters.verifiers
-	verifier.id == statement.verifier
-	some signer in statement.signers
-	signer in verifier.signers
+	some verifier in _verifiers_of(statement)
 	every property in verifier.properties {
 		property in statement.properties
 	}
+}
+
+# The verifiers of the binding that those who signed the statement may speak for.
+_verifiers_of(statement) := [verifier |
+	some verifier in input.parameters.verifiers
+	verifier.id == statement.verifier
+	_may_speak_for(statement, verifier)
+]
+
+_may_speak_for(statement, verifier) if {
+	some signer in statement.signers
+	signer in verifier.signers
+}
+
+_is_refusal(statement) if {
+	object.get(statement, "result", "") == "FAILED"
+	count(_verifiers_of(statement)) > 0
+}
+
+_was_passed_since(refusal, statements) if {
+	some statement in statements
+	statement.verifier == refusal.verifier
+	_is_of_trusted_verifier(statement)
+	statement.verified > refusal.verified
 }
 
 _found := evidence.about_images(_provenance, input.subject.images, _asked)

@@ -76,6 +76,12 @@ test_sources if {
 	count(_of({"sources": [{"digest": "sha1:c0"}]}, ours)) == 1
 }
 
+test_sources_that_are_not_all_listed if {
+	_of({"truncated": ["sources"]}, {}) == _finding("names more sources than can be listed")
+	_of({"truncated": ["sources"]}, {"require_commit": false}) == set()
+	_of({"truncated": ["materials"]}, {}) == set()
+}
+
 test_sources_that_cannot_be_read if {
 	every source in [null, "git", 7, []] {
 		_of({"sources": [source]}, {}) == _finding("names a source that cannot be read")
@@ -96,6 +102,25 @@ test_verifiers if {
 		count(_violations([_summary(fields)], trusted)) == 1
 	}
 	_violations([_summary({})], {}) == _finding("is of the verifier \"https://v\", which is not trusted for who signed it, or did not find what is asked for")
+}
+
+test_what_a_trusted_verifier_refused_is_refused_until_it_passes if {
+	trusted := {"verifiers": [{"id": "https://v", "signers": ["ci"], "properties": ["A"]}]}
+	early := {"verified": "2026-11-19T08:00:00Z"}
+	late := {"verified": "2026-11-20T08:00:00Z"}
+	failed := {"result": "FAILED", "properties": []}
+	refused := {{
+		"message": concat("", [
+			"container \"server\": the verifier \"https://v\" refused the image \"vllm\" for linux/amd64 at \"2026-11-20T08:00:00Z\"; ",
+			"required is the provenance of a trusted builder for every platform",
+		]),
+		"path": "/spec/containers/0/image",
+	}}
+	_violations([_statement({}), _summary(object.union(failed, late))], trusted) == refused
+	_violations([_summary(early), _summary(object.union(failed, late))], trusted) == refused
+	_violations([_summary(late), _summary(object.union(failed, early))], trusted) == set()
+	_violations([_statement({}), _summary(object.union(failed, late))], {}) == set()
+	_violations([_statement({}), _summary(object.union(object.union(failed, late), {"signers": ["dev"]}))], trusted) == set()
 }
 
 test_without_provenance_nothing_passes if {

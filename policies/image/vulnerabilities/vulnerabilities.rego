@@ -26,7 +26,8 @@
 #       enum: [low, medium, high, critical]
 #       default: high
 #     only_fixable:
-#       description: Whether vulnerabilities count only once there is a version with a fix.
+#       description: >-
+#         Whether vulnerabilities count only once there is a version with a fix. Where the report does not say (SARIF, in-toto), they count.
 #       type: boolean
 #       default: false
 #     ignored_vulnerabilities:
@@ -117,7 +118,7 @@ violations contains {"message": message, "path": image.path} if {
 	some image in input.subject.images
 	some scans in _known[image.path].documents
 	some scan in _judged(scans)
-	some defect in (_found_in(scan) | _not_listed_in(scan))
+	some defect in ((_found_in(scan) | _not_listed_in(scan)) | _not_told_of(scan))
 	message := _said(image, concat("", [evidence.shown(image), evidence.of_platform(object.get(scan, "platform", "")), " ", defect]))
 }
 
@@ -159,9 +160,13 @@ _judged(scans) := {scan |
 	not _is_superseded(scan, fresh)
 }
 
+# By a later one about the same digest: of a whole index, a scanner looks at one platform. What nobody signed supersedes nothing that
+# somebody did.
 _is_superseded(scan, scans) if {
 	some other in scans
 	_scanner_of(other) == _scanner_of(scan)
+	other.covers == scan.covers
+	other.signed in {scan.signed, true}
 	other.scanned > scan.scanned
 }
 
@@ -263,6 +268,16 @@ _not_listed_in(scan) := set() if {
 
 _not_listed_in(scan) := {"has a scan whose findings cannot be read"} if not _is_readable(scan)
 
+# Who took away what is not in the list cannot be asked.
+_not_told_of(scan) := {"has more vulnerabilities that OpenVEX takes away than can be listed with who says so"} if {
+	count(input.parameters.vex_signers) > 0
+	"suppressed" in object.get(scan, "truncated", [])
+}
+
+_not_told_of(scan) := set() if not "suppressed" in object.get(scan, "truncated", [])
+
+_not_told_of(_) := set() if count(input.parameters.vex_signers) == 0
+
 _severe_in_list(scan) := count([vulnerability |
 	some vulnerability in _listed_in(scan, "vulnerabilities")
 	_is_severe(object.get(values.as_object(vulnerability), "severity", "unknown"))
@@ -306,7 +321,10 @@ _version_of(vulnerability) := "" if values.text(object.get(vulnerability, "versi
 
 _fix_of(vulnerability) := concat("", [" (fixed in ", vulnerability.fixed, ")"]) if values.text(object.get(vulnerability, "fixed", "")) != ""
 
-_fix_of(vulnerability) := " (no fix yet)" if values.text(object.get(vulnerability, "fixed", "")) == ""
+_fix_of(vulnerability) := " (no fix yet)" if object.get(vulnerability, "fixed", null) == ""
+
+# Not every report says which versions have a fix.
+_fix_of(vulnerability) := "" if not is_string(object.get(vulnerability, "fixed", null))
 
 _known := evidence.about_images(_scans, input.subject.images, _asked)
 

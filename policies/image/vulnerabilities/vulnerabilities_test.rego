@@ -74,7 +74,7 @@ test_what_is_found if {
 	_with({}, {}) == _found("high vulnerability CVE-1 in pkg:pypi/torch 2.9.1 (fixed in 2.9.2)")
 	_with({"severity": "critical", "fixed": ""}, {}) == _found("critical vulnerability CVE-1 in pkg:pypi/torch 2.9.1 (no fix yet)")
 	_with({"package": "", "version": ""}, {}) == _found("high vulnerability CVE-1 (fixed in 2.9.2)")
-	_with({"package": "torch", "version": null, "fixed": null}, {}) == _found("high vulnerability CVE-1 in torch (no fix yet)")
+	_with({"package": "torch", "version": null, "fixed": null}, {}) == _found("high vulnerability CVE-1 in torch")
 	_with({"package": null, "id": 7}, {}) == _found("high vulnerability  (fixed in 2.9.2)")
 }
 
@@ -92,6 +92,12 @@ test_severities_that_nobody_has_heard_of_are_the_worst if {
 		found := _violations([_scan([_vulnerability({"severity": severity})], {})], {"denied_severity": "critical"})
 		count(found) == 1
 	}
+}
+
+# SARIF and in-toto do not say which versions have a fix.
+test_what_is_not_known_to_have_no_fix_does_not_wait_for_one if {
+	found := [object.remove(_vulnerability({}), ["fixed"])]
+	_violations([_scan(found, {})], {"only_fixable": true}) == _found("high vulnerability CVE-1 in pkg:pypi/torch 2.9.1")
 }
 
 test_only_what_has_a_fix if {
@@ -135,6 +141,11 @@ test_the_latest_of_each_scanner if {
 	count(_violations([object.union(older, {"scanner": {"name": "grype"}}), _scan([], {})], {})) == 1
 	count(_violations([older, _scan([], {"scanned": "2026-11-01T08:00:00Z"})], {})) == 1
 
+	# A scan of the whole index looked at one platform of it, and one that nobody signed may be anybody's.
+	count(_violations([older, _scan([], {"covers": evidence.index})], {})) == 1
+	count(_violations([older, _scan([], {"signed": false})], {"allow_unsigned_scans": true})) == 1
+	_violations([object.union(older, {"signed": false}), _scan([], {})], {"allow_unsigned_scans": true}) == set()
+
 	# Of one second, both count.
 	count(_violations([object.union(older, {"scanned": "2026-11-20T08:00:00Z"}), _scan([], {})], {})) == 1
 }
@@ -147,6 +158,13 @@ test_vex if {
 	_violations([suppressed], {"vex_signers": ["somebody"], "waived_vulnerabilities": ["CVE-1"]}) == set()
 	count(_violations([_scan([], {"suppressed": [_vulnerability({})]})], {"vex_signers": ["security"]})) == 1
 	_violations([_scan([], {"suppressed": null})], {"vex_signers": ["security"]}) == set()
+}
+
+test_who_took_away_what_is_not_listed if {
+	cut := _scan([], {"truncated": ["suppressed"]})
+	_violations([cut], {"vex_signers": ["security"]}) == _finding("the image \"vllm\" for linux/amd64 has more vulnerabilities that OpenVEX takes away than can be listed with who says so")
+	_violations([cut], {}) == set()
+	_violations([_scan([], {"truncated": ["vulnerabilities"]})], {"vex_signers": ["security"]}) == set()
 }
 
 test_more_than_is_listed if {
