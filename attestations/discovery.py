@@ -32,10 +32,10 @@ from attestations.manifest import (
     Manifest,
     NotAManifest,
     essence,
-    has_more_values,
 )
 from attestations.registry import RegistryClient
 from attestations.together import together
+from pratique.canonical import has_more_values
 from pratique.subject import ImageRef
 
 MAX_INDEX_DEPTH = 3

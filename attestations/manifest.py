@@ -14,6 +14,7 @@ from typing import Any
 import jiter
 
 from attestations.failures import Malformed, TooLarge
+from pratique.canonical import has_more_values
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -132,11 +133,6 @@ def parse_manifest(content: bytes, content_type: str, *, digest: str) -> Manifes
         subject=_optional_descriptor(document, "subject", digest),
         annotations=_annotations(document, digest),
     )
-
-
-def has_more_values(content: bytes, limit: int) -> bool:
-    """Whether there may be more than `limit` values in JSON: a comma or a bracket stands before each but the first."""
-    return sum(map(content.count, (b",", b"[", b"{"))) > limit
 
 
 def _parsed(content: bytes, digest: str) -> Mapping[str, Any]:

@@ -13,17 +13,14 @@ from typing import Any
 
 from attestations.evidence import Reason
 from attestations.refusal import Refusal, malformed, quoted
-from pratique.canonical import parse_json
+from pratique.canonical import has_more_values, parse_json
 from pratique.errors import InputError
 
 MAX_LIST = 1024
 """Protects from lists that keep us busy: no message of Sigstore has one that is nearly as long."""
 
-MAX_NODES = 1_000_000
-"""Protects the memory: values can take a hundred times the room of their text. The largest SBOMs have half as many."""
-
-NODES = (b",", b"[", b"{")
-"""Each value but the first stands behind one of these; in texts there are some more."""
+MAX_VALUES = 1_000_000
+"""Protects the memory. The largest SBOMs have half as many."""
 
 _LARGEST_NUMBER = 2**63 - 1
 
@@ -32,8 +29,8 @@ def read_json(content: bytes, what: str, limit: int) -> Any:
     """The JSON that `content` is; `what` names it in a refusal. Raises: Refusal."""
     if len(content) > limit:
         raise Refusal(Reason.TOO_LARGE, f"{what} has {len(content)} bytes; at most {limit} are read")
-    if sum(map(content.count, NODES)) > MAX_NODES:
-        raise Refusal(Reason.TOO_LARGE, f"{what} has more than {MAX_NODES} values, and is not read")
+    if has_more_values(content, MAX_VALUES):
+        raise Refusal(Reason.TOO_LARGE, f"{what} has more than {MAX_VALUES} values, and is not read")
     try:
         return parse_json(content)
     except InputError as error:

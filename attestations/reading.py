@@ -12,12 +12,13 @@ from typing import Any
 import jiter
 import jsonschema_rs
 
-from attestations.protojson import MAX_NODES, NODES
+from attestations.protojson import MAX_VALUES
+from pratique.canonical import has_more_values
 from pratique.errors import InputError
 from pratique.pointer import pointer
 
 MAX_DOCUMENT_BYTES = 32 * 2**20
-"""Protects memory, with MAX_NODES: an SBOM of 5,000 components has from 2 to 8 MB."""
+"""Protects memory, with MAX_VALUES: an SBOM of 5,000 components has from 2 to 8 MB."""
 
 MAX_TEXT = 200
 """Characters of a text in a fact: protects the documents of policies from names and versions of megabytes."""
@@ -37,8 +38,8 @@ def parsed(content: bytes) -> Any:
     """
     if len(content) > MAX_DOCUMENT_BYTES:
         raise InputError(f"the document has {len(content)} bytes; at most {MAX_DOCUMENT_BYTES} are read")
-    if sum(map(content.count, NODES)) > MAX_NODES:
-        raise InputError(f"the document has more than {MAX_NODES} values, and is not read")
+    if has_more_values(content, MAX_VALUES):
+        raise InputError(f"the document has more than {MAX_VALUES} values, and is not read")
     try:
         return jiter.from_json(content, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode="keys")
     except ValueError as error:
