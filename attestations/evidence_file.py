@@ -238,6 +238,11 @@ def merged(files: Sequence[RecordedImages]) -> RecordedImages:
 
 def united(found: Found, carried: Found) -> Found:
     """`found` with the pieces that `carried` has of the same digest beside them."""
-    known = {(piece.covers, piece.layer) for piece in found.pieces}
-    more = (piece for piece in carried.pieces if (piece.covers, piece.layer) not in known)
+    known = {_identity(piece) for piece in found.pieces}
+    more = (piece for piece in carried.pieces if _identity(piece) not in known)
     return replace(found, pieces=(*found.pieces, *more)) if carried.digest == found.digest else found
+
+
+def _identity(piece: Piece) -> tuple[str, str, frozenset[tuple[str, str]]]:
+    # Two signatures of cosign 2 have one payload: they differ in the annotations.
+    return piece.covers, piece.layer, frozenset(piece.annotations.items())
