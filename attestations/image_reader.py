@@ -15,8 +15,16 @@ from attestations.discovery import discover
 from attestations.documents import Digest, digested, document_kind, image_facts
 from attestations.evidence import SIGNATURE_PREDICATE, Found, Layout, Piece, Refused, Verified
 from attestations.evidence_config import EvidenceConfiguration
-from attestations.evidence_file import RecordedImages, platform_entries, united
-from attestations.failures import NotAsked, RegistryFailure
+from attestations.evidence_file import RecordedImages, choices, root_of, united
+from attestations.failures import (
+    NotAsked,
+    RateLimited,
+    ServerFailed,
+    TimedOut,
+    TlsFailed,
+    Unauthorised,
+    Unreachable,
+)
 from attestations.hosts import matches_host
 from attestations.provenance import TrustedBuilder
 from attestations.registry import RegistryClient
@@ -25,7 +33,7 @@ from attestations.trust import TrustConfiguration
 from attestations.verification import Verifier
 from pratique.subject import ImageRef
 
-VERIFIER_VERSION = "1"
+VERIFIER_VERSION = "2"
 """Raised whenever the same bytes would be judged otherwise: what was kept before is read again."""
 
 MAX_REFUSED = 20
@@ -33,6 +41,9 @@ MAX_REFUSED = 20
 
 _UNSIGNED = frozenset({Layout.BUILDKIT, Layout.DOCUMENT})
 _SIGNATURES = frozenset({SIGNATURE_PREDICATE, MODEL_SIGNATURE})
+_NO_ANSWER = (NotAsked, RateLimited, ServerFailed, TimedOut, TlsFailed, Unauthorised, Unreachable)
+"""What evidence that was carried here stands in for. Not for what a registry has and we do not take: there may be a
+newer scan in it, or an index that others read otherwise."""
 
 
 class Discoverer(Protocol):
@@ -158,10 +169,11 @@ def _signers(found: Found, verifier: Verifier, signatures: Sequence[Verified]) -
 
     whole = met(found.digest)
     try:
-        if not set(platform_entries(found.root)) <= found.manifests.keys():
-            return whole  # something in the index may run, and is no manifest that we looked at
+        chosen = choices(root_of(found.root, found.digest))
     except ValueError:
         return whole
+    if not {entry.digest for entry in chosen} <= found.manifests.keys():
+        return whole  # something in the index may run, and is no manifest that we looked at
     parts = [met(digest) for digest in found.manifests]
     return whole | set.intersection(*parts) if parts else whole
 
@@ -203,11 +215,11 @@ class ImageReader:
         self._discoverer = discoverer
         self._carried = carried
         self._clock = clock
-        self._version = f"{configuration.digest} {VERIFIER_VERSION}"
+        self._version = " ".join((configuration.digest, VERIFIER_VERSION, *([carried.digest] if carried else ())))
 
     @property
     def version(self) -> str:
-        """Stands for what is trusted and for how we verify."""
+        """Stands for what is trusted, for how we verify, and for what was carried here."""
         return self._version
 
     @property
@@ -233,7 +245,7 @@ class ImageReader:
         carried = self._carried.of(image.registry, image.repository, digest) if self._carried else None
         try:
             found = await self._discoverer.discover(image, digest, deadline=deadline)
-        except RegistryFailure:
+        except _NO_ANSWER:
             if carried is None:
                 raise
             return carried

@@ -186,5 +186,5 @@ class EvidenceInForce:
 
 
 def read_all_evidence(files: tuple[Path, ...]) -> RecordedImages | None:
-    """What all `files` say together; None without any. Raises: ConfigError, OSError."""
+    """What all `files` say together; None without any. Raises: ConfigError."""
     return merged([read_evidence(file) for file in files]) if files else None

@@ -111,7 +111,7 @@ def evidence_in_force(
     trusted (`always`).
 
     Raises:
-        ConfigError: they cannot be used. OSError: a file cannot be read.
+        ConfigError: they cannot be used.
     """
     file = None if args.evidence_config is None else Path(args.evidence_config)
     if file is None and not always:
