@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import orjson
+
 from attestations.discovery import discover
 from attestations.documents import Digest, digested, document_kind, image_facts
 from attestations.evidence import SIGNATURE_PREDICATE, Found, Layout, Piece, Refused, Verified
@@ -22,6 +24,7 @@ from attestations.failures import (
     ServerFailed,
     TimedOut,
     TlsFailed,
+    TooLarge,
     Unauthorised,
     Unreachable,
 )
@@ -38,6 +41,9 @@ VERIFIER_VERSION = "2"
 
 MAX_REFUSED = 20
 """Refusals in a fact: enough for a message."""
+MAX_FACTS_BYTES = 8 * 2**20
+"""Protects the documents of policies, and whoever makes them, from a hundred documents at one image: an SBOM of 5,000
+components comes to 170 KB."""
 
 _UNSIGNED = frozenset({Layout.BUILDKIT, Layout.DOCUMENT})
 _SIGNATURES = frozenset({SIGNATURE_PREDICATE, MODEL_SIGNATURE})
@@ -233,7 +239,14 @@ class ImageReader:
 
     async def read(self, image: ImageRef, digest: str, *, deadline: float) -> Mapping[str, Any]:
         """The facts about the image. Raises: NotFound, EvidenceUnavailable."""
-        return (await self.examine(image, digest, deadline=deadline)).facts
+        facts = (await self.examine(image, digest, deadline=deadline)).facts
+        size = await asyncio.to_thread(lambda: len(orjson.dumps(facts)))
+        if size > MAX_FACTS_BYTES:
+            raise TooLarge(
+                f"what hangs on {image.reference} comes to {size} bytes of facts, more than {MAX_FACTS_BYTES}:"
+                " remove SBOMs, scans and provenance that are not needed"
+            )
+        return facts
 
     async def examine(self, image: ImageRef, digest: str, *, deadline: float) -> Examination:
         """Everything about the image, for a person to look at. Raises: NotFound, EvidenceUnavailable."""
