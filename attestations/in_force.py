@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from attestations.credentials import CredentialSource, DockerConfiguration, Several, pull_secret
@@ -68,9 +69,10 @@ class EvidenceInForce:
         environ: Mapping[str, str],
         state: Path | None = None,
         recorded: RecordedImages | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Without a `file` nobody is trusted: signatures are found, and none counts. `state` is where what was read is
-        kept, and imported evidence lies. With `recorded`, no registry is asked.
+        kept, and imported evidence lies. With `recorded`, no registry is asked. Keys are good or not by `clock`.
 
         Raises:
             ConfigError: the configuration cannot be used. EvidenceUnavailable: nothing can be kept in `state`.
@@ -83,6 +85,7 @@ class EvidenceInForce:
         self._environ = environ
         self._state = state
         self._recorded = recorded
+        self._clock = clock
         self._client: RegistryClient | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._watched: tuple[Path, ...] = () if file is None else (file,)
@@ -90,7 +93,7 @@ class EvidenceInForce:
         self.reader = self._reader(*self._read())
         """Reads images with what is in force."""
         database = None if state is None else EvidenceDatabase(state / DATABASE_NAME)
-        self.store = EvidenceStore(self.reader, database=database)
+        self.store = EvidenceStore(self.reader, database=database, clock=clock)
         self.sources: Mapping[str, FactSource] = {name: EvidenceSource(name, self.store) for name in FACT_NAMES}
         """By name, for an Engine."""
 
@@ -169,7 +172,7 @@ class EvidenceInForce:
         imported = None if self._state is None else self._state / IMPORTED_NAME
         watched = (self._file, *configuration.files, imported)
         self._watched = tuple(path for path in watched if path is not None)
-        return ImageReader(configuration, discoverer, carried=carried)
+        return ImageReader(configuration, discoverer, carried=carried, clock=self._clock)
 
     def _close_later(self, client: RegistryClient) -> None:
         """When what is being read with it has ended."""
@@ -185,6 +188,6 @@ class EvidenceInForce:
         task.add_done_callback(self._closing.discard)
 
 
-def read_all_evidence(files: tuple[Path, ...]) -> RecordedImages | None:
+def read_all_evidence(files: Sequence[Path]) -> RecordedImages | None:
     """What all `files` say together; None without any. Raises: ConfigError."""
     return merged([read_evidence(file) for file in files]) if files else None
