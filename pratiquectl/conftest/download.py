@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pratiquectl.conftest.addresses import Address, address_of
-from pratiquectl.conftest.archives import KINDS, kind_of, unpack
+from pratiquectl.conftest.addresses import Address, address_of, shown
+from pratiquectl.conftest.archives import KINDS, MAX_BYTES, kind_of, unpack
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.fetching import check, clone, fetch_file
 from pratiquectl.conftest.registry import TITLE, Registry, parse_reference
@@ -34,8 +34,12 @@ def download(addresses: Sequence[str], folder: str, *, tls: bool | None, overwri
         except OSError as error:
             hint = ""
             if address.how == "file" and isinstance(error, FileNotFoundError) and "://" not in text and text[:1] != "/":
-                hint = f"; write oci://{text} if this is an OCI registry, and a path from the root if it is a file"
-            raise ConftestError(f"client get: {error.filename or text}: {error.strerror or error}{hint}") from error
+                hint = (
+                    f"; write oci://{shown(text)} if this is an OCI registry, and a path from the root if it is a file"
+                )
+            raise ConftestError(
+                f"client get: {error.filename or shown(text)}: {error.strerror or error}{hint}"
+            ) from error
 
 
 def _fetch(address: Address, folder: Path, *, tls: bool | None, overwrite: bool) -> None:
@@ -84,7 +88,7 @@ def _archive(address: Address) -> str:
 def _install_file(address: Address, fetched: Path, folder: Path) -> None:
     """Put one file into the folder, or a link to it if it is of this machine."""
     if address.subfolder:
-        raise ConftestError(f"client get: {address.url} is a file, and has no folder {address.subfolder!r}")
+        raise ConftestError(f"client get: {shown(address.url)} is a file, and has no folder {address.subfolder!r}")
     path = _inside(folder, address.options.get("filename") or posixpath.basename(address.path.rstrip("/")))
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -154,6 +158,7 @@ def _pull(address: str, folder: Path, *, tls: bool | None, overwrite: bool, envi
     registry = Registry(parse_reference(address), tls=tls, environ=environ)
     manifest = registry.manifest()
     files: list[tuple[Path, bytes]] = []
+    size = 0
     for layer in manifest.get("layers") or ():
         title = _title(layer)
         if title is None:
@@ -163,6 +168,9 @@ def _pull(address: str, folder: Path, *, tls: bool | None, overwrite: bool, envi
         if path.exists() and not overwrite and (path.is_dir() or path.read_bytes() != content):
             raise ConftestError(f"policy file already exists at {path}, refusing to overwrite")
         files.append((path, content))
+        size += len(content)
+        if size > MAX_BYTES:
+            raise ConftestError(f"the layers of {address} come to more than {MAX_BYTES} bytes")
     folder.mkdir(parents=True, exist_ok=True)
     for path, content in files:
         _write(path, content)

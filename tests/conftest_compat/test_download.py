@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -35,11 +36,13 @@ class Server:
         self.files: dict[str, bytes] = {}
         self.redirects: dict[str, str] = {}
         self.short = False
+        self.logins: list[tuple[str, str]] = []
         files, redirects, server = self.files, self.redirects, self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
+                server.logins.append((path, self.headers.get("Authorization", "")))
                 if path in redirects:
                     self.send_response(302)
                     self.send_header("Location", redirects[path])
@@ -209,6 +212,35 @@ def test_a_url_that_leads_elsewhere(tmp_path: Path, server: Server) -> None:
     server.files["/b.rego"] = POLICY.encode()
     server.redirects["/a.rego"] = "/b.rego"
     assert both(tmp_path, f"{server.url}/a.rego") == Outcome(0, "", "")
+
+
+def test_a_login_in_a_url_goes_to_that_host_alone(tmp_path: Path, server: Server) -> None:
+    server.files["/b.rego"] = POLICY.encode()
+    server.redirects["/a.rego"] = "/b.rego"
+    assert both(tmp_path, f"{server.url.replace('://', '://ada:s3cr%65t@')}/a.rego") == Outcome(0, "", "")
+    asked = dict(server.logins[:2])
+    assert asked == {"/a.rego": f"Basic {base64.b64encode(b'ada:s3cret').decode()}", "/b.rego": ""}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://ada:s3cret@127.0.0.1:1/a.rego?key=s3cret",
+        "http://ada:s3cret@127.0.0.1:1/folder/",
+        "git::http://ada:s3cret@127.0.0.1:1/a",
+        "git::http://s3cret@127.0.0.1:1/a?sshkey=s3cret",
+        "s3::https://ada:s3cret@example.com/x?aws_access_key_secret=s3cret",
+        "ftp://ada:s3cret@example.com/x",
+        "https://ada:s3cret@[::1/x",
+        "https://ada:s3cret@s3.amazonaws.com.example/x?checksum=s3cret",
+        "bitbucket.org/a?key=s3cret",
+    ],
+)
+def test_logins_and_keys_in_an_address_are_not_told(tmp_path: Path, address: str) -> None:
+    write(tmp_path, {"x": ""})
+    done = pratique(tmp_path, Case("", f"pull -p got {address}", {}))
+    assert done.code == 1
+    assert "s3cret" not in done.stdout + done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("name", ["none.rego", "folder/", "p.gz", "empty.zip", "bad.tgz", "up.tgz", "to-file"])
