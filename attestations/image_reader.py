@@ -188,11 +188,11 @@ def _could_be_signature(piece: Piece) -> bool:
     """Whether a refused piece may have been meant as a signature, as far as its labels say."""
     if piece.layout in _UNSIGNED or piece.layout is Layout.COSIGN_ATTESTATION:
         return False
-    predicate_type = predicate_type_named(piece)
+    predicate_type = _predicate_type_named(piece)
     return predicate_type in ("", *_SIGNATURES) or document_kind("", predicate_type, None) is None
 
 
-def predicate_type_named(piece: Piece) -> str:
+def _predicate_type_named(piece: Piece) -> str:
     """The predicate type that the annotations of a piece name: nothing that is verified."""
     names = ("dev.sigstore.bundle.predicateType", "predicateType", "in-toto.io/predicate-type")
     return next((piece.annotations[name] for name in names if name in piece.annotations), "")

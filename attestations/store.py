@@ -2,8 +2,8 @@
 
     get(image, deadline) -> resolve the tag -> memory -> SQLite -> one reading for all who wait: registry -> kept
 
-* The key of what is kept is repository, digest and `version`, which stands for what is trusted and how we verify:
-  another trust configuration never sees what an older one found.
+* The key of what is kept is repository, digest and `version`, which stands for what is trusted, how we verify and what
+  was carried here: another trust configuration never sees what an older one found.
 * A tag is resolved anew each time but for `TAG_SECONDS`: what was signed a minute ago is not what it names now.
 * Who waits leaves at its own deadline; the reading goes on, so that the retry a moment later finds it.
 * What could not be looked at is told and never kept.
@@ -80,11 +80,12 @@ class ImageEvidence:
 
 
 class Reader(Protocol):
-    """Who looks: `attestations.reading.RegistryReader`, or what an evidence file holds."""
+    """Who looks. Implemented by `attestations.image_reader.ImageReader`, which knows registries; nothing here does."""
 
     @property
     def version(self) -> str:
-        """Another one whenever the same image might be judged otherwise: what is trusted, and how we verify."""
+        """Another one whenever the same image might be judged otherwise: what is trusted, how we verify, and what was
+        carried here."""
 
     @property
     def believed_until(self) -> datetime | None:
