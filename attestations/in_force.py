@@ -20,6 +20,7 @@ from attestations.registry import RegistryClient
 from attestations.store import (
     DATABASE_NAME,
     FACT_NAMES,
+    MAX_IMAGES,
     READING_SECONDS,
     EvidenceDatabase,
     EvidenceSource,
@@ -109,7 +110,9 @@ class EvidenceInForce:
 
     def foresee(self, subject: Subject) -> None:
         """Begin to read the images of `subject`, whose pods will be asked about soon."""
-        self.store.prefetch(images_of(subject).values())
+        images = images_of(subject)
+        if len(images) <= MAX_IMAGES:
+            self.store.prefetch(images.values())
 
     async def poll(self) -> None:
         """Look once; bring the files into force if they are others than before, or say why not."""

@@ -49,6 +49,11 @@ READING_SECONDS = 60.0
 """How long one image may take to be read, whoever still waits for it."""
 MAX_READINGS = 8
 """Images that are read at one time; protects memory, since each may hold a document of megabytes."""
+MAX_PENDING = 2_000
+"""Readings and resolutions that are under way or wait for their turn; protects memory, and who comes later: what is
+beyond is told to come again."""
+MAX_IMAGES = 256
+"""Images of one object; protects everybody else from one that names thousands."""
 MAX_PREFETCHES = 1_000
 """Images that wait to be read before anybody asks for them; the others are read when they are asked for."""
 PREFETCHES_AT_ONCE = MAX_READINGS // 2
@@ -233,8 +238,10 @@ class EvidenceStore:
         """What `begin` comes to, for all who ask for `key` meanwhile.
 
         Raises:
-            TimeoutError; EvidenceUnavailable: the store was closed; and what `begin` raises.
+            TimeoutError; EvidenceUnavailable: too much is to be read, or the store was closed; and what `begin` raises.
         """
+        if key not in self._pending and len(self._pending) >= MAX_PENDING:
+            raise EvidenceUnavailable(f"{len(self._pending)} images are being read, or wait to be: retry in a moment")
         task: asyncio.Task[T] = self._start(key, begin)
         await asyncio.wait({task}, timeout=max(0.0, deadline - time.monotonic()))
         if not task.done():
@@ -426,6 +433,9 @@ class EvidenceSource:
 
     async def gather(self, keys: Sequence[str], *, deadline: float) -> Mapping[str, Fact]:
         """One fact for each key, by `deadline`; nothing is raised."""
+        if len(keys) > MAX_IMAGES:
+            why = f"the object names {len(keys)} images; what hangs on more than {MAX_IMAGES} is not looked up for one"
+            return dict.fromkeys(keys, Unavailable(f"{why}: make several objects of it"))
         return dict(zip(keys, await asyncio.gather(*(self._fact(key, deadline) for key in keys)), strict=True))
 
     async def _fact(self, key: str, deadline: float) -> Fact:

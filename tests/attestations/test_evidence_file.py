@@ -17,7 +17,7 @@ from attestations import image_reader
 from attestations.discovery import MAX_LAYERS
 from attestations.evidence import Found, Piece, Unread
 from attestations.evidence_config import EvidenceConfiguration
-from attestations.evidence_file import RecordedImages, read_evidence, write_evidence
+from attestations.evidence_file import IMPORTED_NAME, RecordedImages, read_evidence, write_evidence
 from attestations.failures import (
     DigestMismatch,
     Malformed,
@@ -29,6 +29,7 @@ from attestations.failures import (
     Unreachable,
 )
 from attestations.image_reader import ImageReader
+from attestations.in_force import EvidenceInForce
 from attestations.manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, digest_of
 from attestations.registry_settings import RegistrySettings
 from attestations.trust import TrustConfiguration
@@ -258,3 +259,19 @@ def test_what_comes_to_more_facts_than_policies_can_be_given_was_not_looked_at(m
     message = f"what hangs on r.example/app@{digest} comes to \\d+ bytes of facts, more than 4000: remove"
     with pytest.raises(TooLarge, match=message):
         facts(signed, digest)
+
+
+def test_imported_evidence_that_cannot_be_read_leaves_what_was_in_force(tmp_path: Path) -> None:
+    async def test() -> None:
+        evidence = EvidenceInForce(None, environ={}, state=tmp_path)
+        (tmp_path / IMPORTED_NAME).mkdir()
+        before = evidence.reader
+        await evidence.poll()
+        assert evidence.problem == f"{tmp_path / IMPORTED_NAME}: this cannot be read: Is a directory"
+        assert evidence.reader is before
+        (tmp_path / IMPORTED_NAME).rmdir()
+        await evidence.poll()
+        assert evidence.problem == ""
+        await evidence.aclose()
+
+    asyncio.run(test())

@@ -21,6 +21,7 @@ from attestations.store import (
     DATABASE_NAME,
     FACT_NAMES,
     KEPT,
+    MAX_IMAGES,
     MAX_PREFETCHES,
     PREFETCHES_AT_ONCE,
     EvidenceDatabase,
@@ -400,6 +401,46 @@ def test_who_asks_does_not_wait_for_what_is_only_foreseen() -> None:
         assert reader.read_images == [DIGEST]
         reader.gate.set()
         await asked
+        await store.aclose()
+
+    run(test)
+
+
+def test_one_object_cannot_take_all_the_time_there_is() -> None:
+    async def test() -> None:
+        reader = ScriptedReader()
+        store = EvidenceStore(reader)
+        source = EvidenceSource("signatures", store)
+        many = [f"r.example/app@sha256:{number:064x}" for number in range(MAX_IMAGES + 1)]
+        told = await source.gather(many, deadline=soon())
+        assert told.keys() == set(many)
+        assert {type(each) for each in told.values()} == {Unavailable}
+        assert reader.read_images == []
+        assert {type(each) for each in (await source.gather(many[1:], deadline=soon())).values()} == {Known}
+        await store.aclose()
+
+    run(test)
+
+
+def test_more_than_can_be_read_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PENDING", 10)
+
+    async def test() -> None:
+        reader = ScriptedReader()
+        reader.gate.clear()
+        store = EvidenceStore(reader)
+        source = EvidenceSource("signatures", store)
+        many = [f"r.example/app@sha256:{number:064x}" for number in range(20)]
+        asked = asyncio.create_task(source.gather(many, deadline=soon()))
+        await reader.begun.wait()
+        joined = asyncio.create_task(source.gather(many[:1], deadline=soon()))
+        await asyncio.sleep(0)
+        assert store.being_read == 10
+        reader.gate.set()
+        told = list((await asked).values())
+        assert [type(each) for each in told] == [Known] * 10 + [Unavailable] * 10
+        assert told[-1] == Unavailable("10 images are being read, or wait to be: retry in a moment")
+        assert isinstance((await joined)[many[0]], Known)
         await store.aclose()
 
     run(test)
