@@ -107,9 +107,13 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "-q", "-m", "x")
 
 
-def tarred(files: Mapping[str, str], *, mode: str = "w:gz", link: str = "") -> bytes:
+def tarred(files: Mapping[str, str], *, mode: str = "w:gz", link: str = "", folders: int = 0) -> bytes:
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode=mode) as archive:  # type: ignore[call-overload]  # one of its modes
+        for number in range(folders):
+            member = tarfile.TarInfo(f"folder{number}")
+            member.type = tarfile.DIRTYPE
+            archive.addfile(member)
         for name, text in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(text.encode())
@@ -430,3 +434,7 @@ def test_an_archive_of_too_many_files(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "p").write_bytes(zipped({str(index): "" for index in range(4)}))
     with pytest.raises(ConftestError, match="more than 3 files"):
         archives.unpack(tmp_path / "p", "zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()  # nor was a list of millions of names read
+    (tmp_path / "p").write_bytes(tarred({"a": ""}, folders=3))
+    with pytest.raises(ConftestError, match="more than 3 files"):
+        archives.unpack(tmp_path / "p", "tgz", tmp_path / "out")
