@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pratiquectl.conftest.addresses import Address, address_of, shown
-from pratiquectl.conftest.archives import KINDS, MAX_BYTES, kind_of, unpack
+from pratiquectl.conftest.archives import KINDS, kind_of, unpack
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.fetching import check, clone, fetch_file
 from pratiquectl.conftest.registry import TITLE, Registry, parse_reference
@@ -158,7 +158,6 @@ def _pull(address: str, folder: Path, *, tls: bool | None, overwrite: bool, envi
     registry = Registry(parse_reference(address), tls=tls, environ=environ)
     manifest = registry.manifest()
     files: list[tuple[Path, bytes]] = []
-    size = 0
     for layer in manifest.get("layers") or ():
         title = _title(layer)
         if title is None:
@@ -168,9 +167,6 @@ def _pull(address: str, folder: Path, *, tls: bool | None, overwrite: bool, envi
         if path.exists() and not overwrite and (path.is_dir() or path.read_bytes() != content):
             raise ConftestError(f"policy file already exists at {path}, refusing to overwrite")
         files.append((path, content))
-        size += len(content)
-        if size > MAX_BYTES:
-            raise ConftestError(f"the layers of {address} come to more than {MAX_BYTES} bytes")
     folder.mkdir(parents=True, exist_ok=True)
     for path, content in files:
         _write(path, content)

@@ -174,23 +174,18 @@ class Registry:
         limit: int = MAX_MANIFEST_BYTES,
     ) -> Response:
         url = target if "://" in target else f"{self._root}/v2/{self._reference.repository}/{target}"
-        answer, own = self._send(method, url, body, headers or {}, limit)
-        # What another host asks for, to which we were redirected, is not answered with the logins of this one.
-        asked = answer.headers.get("www-authenticate", "") if answer.status == 401 and own else ""
-        if asked and self._authorize(asked, pushes=method != "GET"):
-            answer, _ = self._send(method, url, body, headers or {}, limit)
+        answer = self._send(method, url, body, headers or {}, limit)
+        if answer.status == 401 and self._authorize(answer.headers.get("www-authenticate", ""), pushes=method != "GET"):
+            answer = self._send(method, url, body, headers or {}, limit)
         return answer
 
-    def _send(
-        self, method: str, url: str, body: bytes, headers: Mapping[str, str], limit: int
-    ) -> tuple[Response, bool]:
-        """The answer, and whether it is the registry's own."""
+    def _send(self, method: str, url: str, body: bytes, headers: Mapping[str, str], limit: int) -> Response:
         for _ in range(MAX_REDIRECTS):
-            own = url.startswith(f"{self._root}/")
+            own = urlsplit(url).netloc == self._reference.host
             extra = {"Authorization": self._authorization} if own and self._authorization else {}
             answer = fetch(method, url, body, {**headers, **extra}, limit=limit)
             if answer.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
-                return answer, own
+                return answer
             url = urljoin(url, answer.headers.get("location", ""))
         raise ConftestError(f"{self._reference.host} redirects more than {MAX_REDIRECTS} times")
 
@@ -207,9 +202,6 @@ class Registry:
         realm = parameters.get("realm", "")
         if urlsplit(realm).scheme not in ("http", "https"):
             raise ConftestError(f"{self._reference.host} asks for a token from {realm!r}, which is no address")
-        if user and self._root.startswith("https:") and not realm.startswith("https:"):
-            host = self._reference.host
-            raise ConftestError(f"{host} asks for a token from {realm!r}: no login is sent there without TLS")
         actions = "pull,push" if pushes else "pull"
         query = {"scope": parameters.get("scope") or f"repository:{self._reference.repository}:{actions}"}
         if "service" in parameters:

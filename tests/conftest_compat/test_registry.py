@@ -6,14 +6,9 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pratiquectl.conftest import download as downloads
-from pratiquectl.conftest import registry as module
-from pratiquectl.conftest.errors import ConftestError
-from pratiquectl.conftest.registry import Response, parse_reference
 from tests.conftest_compat.compare import CONFTEST, Case, Outcome, conftest, pratique, tree, write
 from tests.support.registry import PASSWORD, USER, Registry
 
@@ -133,74 +128,6 @@ def test_a_helper_that_is_not_there_is_named(registry: Registry, folder: Path) -
     write(folder, {"docker/config.json": '{"credsStore": "nope"}'})
     done = ours(folder, f"pull -p got {registry.host}/p:v1", {"DOCKER_CONFIG": str(folder / "docker")})
     assert (done.code, "docker-credential-nope" in done.stderr) == (1, True)
-
-
-class Scripted:
-    """Answers requests by their address, and keeps who was sent which login."""
-
-    def __init__(self, answers: Mapping[str, list[tuple[int, dict[str, str]]]]) -> None:
-        self._answers = {url: list(each) for url, each in answers.items()}
-        self.asked: list[tuple[str, str]] = []
-
-    def __call__(self, method: str, url: str, body: bytes, headers: Mapping[str, str], *, limit: int = 0) -> Response:
-        self.asked.append((url, headers.get("Authorization", "")))
-        status, said = self._answers[url].pop(0)
-        return Response(status, said, b"{}")
-
-
-MANIFEST = "https://r.example/v2/p/manifests/v1"
-BASIC = {"www-authenticate": "Basic"}
-LOGIN = f"Basic {base64.b64encode(b'ada:secret').decode()}"
-
-
-@pytest.mark.parametrize(
-    ("answers", "asked", "problem"),
-    [
-        (  # whom we are redirected to asks for a login
-            {
-                MANIFEST: [(307, {"location": "https://evil.example/x"})],
-                "https://evil.example/x": [(401, {"www-authenticate": 'Bearer realm="https://evil.example/token"'})],
-            },
-            [(MANIFEST, ""), ("https://evil.example/x", "")],
-            "answers 401",
-        ),
-        (  # the same host without TLS is another
-            {
-                MANIFEST: [(401, BASIC), (307, {"location": MANIFEST.replace("https", "http")})],
-                MANIFEST.replace("https", "http"): [(401, BASIC)],
-            },
-            [(MANIFEST, ""), (MANIFEST, LOGIN), (MANIFEST.replace("https", "http"), "")],
-            "answers 401",
-        ),
-        (
-            {MANIFEST: [(401, {"www-authenticate": 'Bearer realm="http://auth.example/token"'})]},
-            [(MANIFEST, "")],
-            "asks for a token from 'http://auth.example/token': no login is sent there without TLS",
-        ),
-    ],
-)
-def test_a_login_goes_to_the_registry_alone(
-    monkeypatch: pytest.MonkeyPatch, answers: Any, asked: list[tuple[str, str]], problem: str
-) -> None:
-    scripted = Scripted(answers)
-    monkeypatch.setattr(module, "fetch", scripted)
-    monkeypatch.setattr(module, "credentials", lambda *_: ("ada", "secret"))
-    with pytest.raises(ConftestError, match=problem):
-        module.Registry(parse_reference("r.example/p:v1"), tls=None, environ={}).manifest()
-    assert scripted.asked == asked
-
-
-def test_layers_that_come_to_too_much_are_refused(
-    registry: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours(folder, f"push {registry.host}/p:v1")
-    whole = sum(len(content) for _, content in registry.layers("v1").values())
-    monkeypatch.setattr(downloads, "MAX_BYTES", whole - 1)
-    with pytest.raises(ConftestError, match=f"come to more than {whole - 1} bytes"):
-        downloads.download([f"{registry.host}/p:v1"], str(folder / "got"), tls=None)
-    assert not (folder / "got").exists()
-    monkeypatch.setattr(downloads, "MAX_BYTES", whole)
-    downloads.download([f"{registry.host}/p:v1"], str(folder / "got"), tls=None)
 
 
 def test_a_layer_whose_digest_lies_is_refused_and_nothing_is_written(registry: Registry, folder: Path) -> None:
