@@ -41,15 +41,16 @@ VERIFIER_VERSION = "2"
 
 MAX_REFUSED = 20
 """Refusals in a fact: enough for a message."""
-MAX_FACTS_BYTES = 8 * 2**20
-"""Protects the documents of policies, and whoever makes them, from a hundred documents at one image: an SBOM of 5,000
-components comes to 170 KB."""
 
 _UNSIGNED = frozenset({Layout.BUILDKIT, Layout.DOCUMENT})
 _SIGNATURES = frozenset({SIGNATURE_PREDICATE, MODEL_SIGNATURE})
 _NO_ANSWER = (NotAsked, RateLimited, ServerFailed, TimedOut, TlsFailed, Unauthorised, Unreachable)
 """What evidence that was carried here stands in for. Not for what a registry has and we do not take: there may be a
 newer scan in it, or an index that others read otherwise."""
+
+MAX_FACTS_BYTES = 8 * 2**20
+"""Protects the documents of policies, and whoever makes them, from a hundred documents at one image: an SBOM of 5,000
+components comes to 170 KB."""
 
 
 class Discoverer(Protocol):
@@ -188,11 +189,11 @@ def _could_be_signature(piece: Piece) -> bool:
     """Whether a refused piece may have been meant as a signature, as far as its labels say."""
     if piece.layout in _UNSIGNED or piece.layout is Layout.COSIGN_ATTESTATION:
         return False
-    predicate_type = _predicate_type_named(piece)
+    predicate_type = predicate_type_named(piece)
     return predicate_type in ("", *_SIGNATURES) or document_kind("", predicate_type, None) is None
 
 
-def _predicate_type_named(piece: Piece) -> str:
+def predicate_type_named(piece: Piece) -> str:
     """The predicate type that the annotations of a piece name: nothing that is verified."""
     names = ("dev.sigstore.bundle.predicateType", "predicateType", "in-toto.io/predicate-type")
     return next((piece.annotations[name] for name in names if name in piece.annotations), "")
