@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from attestations.credentials import CredentialSource, DockerConfiguration, Several, pull_secret
+from attestations.evidence import Found
 from attestations.evidence_config import NOBODY, EvidenceConfiguration, read_evidence_config
 from attestations.evidence_file import IMPORTED_NAME, RecordedImages, merged, read_evidence
 from attestations.image_reader import Discoverer, ImageReader, Registries
@@ -26,9 +27,9 @@ from attestations.store import (
     EvidenceSource,
     EvidenceStore,
 )
-from pratique.errors import ConfigError, Problem
+from pratique.errors import ConfigError, EvidenceUnavailable, Problem
 from pratique.facts import FactSource
-from pratique.subject import Subject
+from pratique.subject import ImageRef, Subject
 from pratique.watching import Signature, signature
 from pratique.yamlfile import load_documents
 
@@ -60,6 +61,20 @@ def credentials_of(configuration: EvidenceConfiguration, environ: Mapping[str, s
     return Several(*sources)
 
 
+UNUSABLE = "the evidence configuration cannot be used: ask whoever runs Pratique, whose log says why"
+"""What users are told: what is in the configuration is none of their business."""
+
+
+class _Unusable:
+    """A Discoverer that finds nothing out."""
+
+    async def resolve(self, image: ImageRef, *, deadline: float) -> str:
+        raise EvidenceUnavailable(UNUSABLE)
+
+    async def discover(self, image: ImageRef, digest: str, *, deadline: float) -> Found:
+        raise EvidenceUnavailable(UNUSABLE)
+
+
 class EvidenceInForce:
     """The store of evidence with what is trusted now. To be used from one event loop; close it."""
 
@@ -71,9 +86,13 @@ class EvidenceInForce:
         state: Path | None = None,
         recorded: RecordedImages | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        start_anyway: bool = False,
     ) -> None:
         """Without a `file` nobody is trusted: signatures are found, and none counts. `state` is where what was read is
         kept, and imported evidence lies. With `recorded`, no registry is asked. Keys are good or not by `clock`.
+
+        With `start_anyway`, a configuration that cannot be used makes all evidence unavailable until it is mended: a
+        server that starts again must not stay away because of it.
 
         Raises:
             ConfigError: the configuration cannot be used. EvidenceUnavailable: nothing can be kept in `state`.
@@ -91,7 +110,13 @@ class EvidenceInForce:
         self._closing: set[asyncio.Task[None]] = set()
         self._watched: tuple[Path, ...] = () if file is None else (file,)
         self._tried: Signature = self._seen()
-        self.reader = self._reader(*self._read())
+        try:
+            self.reader = self._reader(*self._read())
+        except ConfigError as error:
+            if not start_anyway:
+                raise
+            self._refuse(error)
+            self.reader = ImageReader(NOBODY, _Unusable())
         """Reads images with what is in force."""
         database = None if state is None else EvidenceDatabase(state / DATABASE_NAME)
         self.store = EvidenceStore(self.reader, database=database, clock=clock)
@@ -124,9 +149,7 @@ class EvidenceInForce:
         try:
             self.reader = self._reader(*await asyncio.to_thread(self._read))
         except ConfigError as error:
-            if str(error) != self.problem:
-                log.error("the evidence configuration is not in force: %s", error)
-            self.problem = str(error)
+            self._refuse(error)
             return
         self.problem = ""
         self.store.reader = self.reader
@@ -154,6 +177,11 @@ class EvidenceInForce:
         await asyncio.gather(*self._closing, return_exceptions=True)
         if self._client is not None:
             await self._client.aclose()
+
+    def _refuse(self, error: ConfigError) -> None:
+        if str(error) != self.problem:
+            log.error("the evidence configuration is not in force: %s", error)
+        self.problem = str(error)
 
     def _seen(self) -> Signature:
         return signature(*self._watched)
