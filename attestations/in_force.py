@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +62,9 @@ def credentials_of(configuration: EvidenceConfiguration, environ: Mapping[str, s
     return Several(*sources)
 
 
+RETRY_SECONDS = 15.0
+"""When a configuration that could not be used is tried again though it is the same: files that it names may be there by
+then. An import can have half a gigabyte."""
 UNUSABLE = "the evidence configuration cannot be used: ask whoever runs Pratique, whose log says why"
 """What users are told: what is in the configuration is none of their business."""
 
@@ -107,6 +111,7 @@ class EvidenceInForce:
         self._recorded = recorded
         self._clock = clock
         self._client: RegistryClient | None = None
+        self._retry_at = 0.0
         self._closing: set[asyncio.Task[None]] = set()
         self._watched: tuple[Path, ...] = () if file is None else (file,)
         self._tried: Signature = self._seen()
@@ -142,7 +147,7 @@ class EvidenceInForce:
     async def poll(self) -> None:
         """Look once; bring the files into force if they are others than before, or say why not."""
         seen = await asyncio.to_thread(self._seen)
-        if seen == self._tried and not self.problem:
+        if seen == self._tried and (not self.problem or time.monotonic() < self._retry_at):
             return
         self._tried = seen
         former, client = self.reader, self._client
@@ -182,6 +187,7 @@ class EvidenceInForce:
         if str(error) != self.problem:
             log.error("the evidence configuration is not in force: %s", error)
         self.problem = str(error)
+        self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _seen(self) -> Signature:
         return signature(*self._watched)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from attestations import in_force
 from attestations.evidence_config import NOBODY, read_evidence_config
 from attestations.in_force import UNUSABLE, EvidenceInForce
 from pratique.errors import ConfigError
@@ -115,3 +116,23 @@ def test_a_server_starts_with_a_broken_one_and_says_so_of_every_image(
 
     asyncio.run(test())
     assert "the evidence configuration is not in force" in caplog.text
+
+
+@pytest.mark.parametrize(("wait", "is_tried_again"), [(0.0, True), (3600.0, False)])
+def test_a_file_that_was_missing_is_looked_for_again_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: float, is_tried_again: bool
+) -> None:
+    monkeypatch.setattr(in_force, "RETRY_SECONDS", wait)
+    file = written(tmp_path, {"signers": []})
+
+    async def test() -> None:
+        evidence = EvidenceInForce(file, environ={})
+        written(tmp_path, {"signers": [{"name": "a", "keys": [{"name": "k", "file": "late.pub"}]}]})
+        await evidence.poll()
+        assert "late.pub cannot be read" in evidence.problem
+        (tmp_path / "late.pub").write_text(Key().pem)
+        await evidence.poll()
+        assert (evidence.problem == "") == is_tried_again
+        await evidence.aclose()
+
+    asyncio.run(test())
