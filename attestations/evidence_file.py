@@ -8,16 +8,14 @@
          "unread": [{"covers", "manifest", "reason"}]}]}
 
 It holds what was *found*, not what was made of it: whoever reads it verifies every signature anew, by its own trust,
-and that the platform manifests are those of the index (`root`, which has the image's digest). Nothing in it has to be
-believed, and whoever carries it can only leave things out.
+and that manifests and platforms are those of the index (`root`, which has the image's digest). Who carries it can leave
+evidence out, and add what nobody signed; a policy that asks for signatures does not count that.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,21 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
+from attestations.discovery import MAX_EVIDENCE_BYTES, MAX_LAYERS
 from attestations.evidence import Found, Layout, Piece, Unread
+from attestations.failures import Malformed, TooLarge
+from attestations.manifest import (
+    DOCKER_MANIFEST,
+    INDEX_TYPES,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    Manifest,
+    digest_of,
+    essence,
+    parse_manifest,
+)
+from pratique.canonical import sha256
 from pratique.errors import ConfigError, EvidenceUnavailable, Problem
 from pratique.pointer import pointer
 from pratique.replace_file import replace_file
@@ -36,6 +48,10 @@ IMPORTED_NAME = "imported-evidence.json"
 """The file in the state folder of a server that `pratique evidence import` writes."""
 MAX_BYTES = 512 * 2**20
 """Protects the process from a file that was named by mistake."""
+_MAX_REASON = 2_000
+"""Characters of why something was not read: protects the documents of policies, in which it stands."""
+_MAX_MESSAGE = 300
+"""Characters of what the schema says is wrong: it quotes the value."""
 
 _DIGEST = {"type": "string", "pattern": "^sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})$"}
 _TEXT = {"type": "string"}
@@ -66,6 +82,7 @@ _SCHEMA: Mapping[str, Any] = {
                 root=_TEXT,
                 pieces={
                     "type": "array",
+                    "maxItems": MAX_LAYERS,
                     "items": _object(
                         layout={"enum": [layout.value for layout in Layout]},
                         covers=_DIGEST,
@@ -78,7 +95,11 @@ _SCHEMA: Mapping[str, Any] = {
                         content=_TEXT,
                     ),
                 },
-                unread={"type": "array", "items": _object(covers=_TEXT, manifest=_TEXT, reason=_TEXT)},
+                unread={
+                    "type": "array",
+                    "maxItems": MAX_LAYERS,
+                    "items": _object(covers=_TEXT, manifest=_TEXT, reason={**_TEXT, "maxLength": _MAX_REASON}),
+                },
             ),
         },
     ),
@@ -88,10 +109,11 @@ _SCHEMA: Mapping[str, Any] = {
 class RecordedImages:
     """Says of images what an evidence file does, in place of a registry."""
 
-    def __init__(self, images: Mapping[str, Found], file: str) -> None:
-        """`images` are by reference as they were asked for."""
+    def __init__(self, images: Mapping[str, Found], file: str, digest: str) -> None:
+        """`images` are by reference as they were asked for; `digest` is another one for every other file."""
         self.images = images
         self.file = file
+        self.digest = digest
         self._tags = {reference: found.digest for reference, found in images.items()}
         self._found = {_key(found.registry, found.repository, found.digest): found for found in images.values()}
 
@@ -118,26 +140,37 @@ def _key(registry: str, repository: str, digest: str) -> str:
     return f"{registry}/{repository}@{digest}"
 
 
-def digest_of(content: bytes, *, like: str) -> str:
-    """The digest of `content`, by the algorithm of the digest `like` (OCI image specification, descriptor.md)."""
-    algorithm = like.partition(":")[0]
-    return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
-
-
 def write_evidence(file: Path, images: Mapping[str, Found]) -> None:
-    """Write what was found of each reference, in one step. Raises: OSError."""
-    document = {"format": FORMAT, "images": [image_document(name, found) for name, found in sorted(images.items())]}
-    replace_file(file, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    """Write what was found of each reference, in one step.
+
+    Raises:
+        EvidenceUnavailable: it is more than is read again, or `found_of` would not take it. OSError.
+    """
+    documents = [image_document(name, found) for name, found in sorted(images.items())]
+    try:
+        for document in documents:
+            found_of(document)
+    except ValueError as error:
+        raise EvidenceUnavailable(f"{file} was not written: {error}") from error
+    content = orjson.dumps({"format": FORMAT, "images": documents}, option=orjson.OPT_INDENT_2) + b"\n"
+    if len(content) > MAX_BYTES:
+        raise EvidenceUnavailable(
+            f"{file} was not written: it would have more than {MAX_BYTES} bytes; name fewer images"
+        )
+    replace_file(file, content)
 
 
 def read_evidence(file: Path) -> RecordedImages:
     """What `file` says.
 
     Raises:
-        ConfigError: it is not such a file. OSError: it cannot be read.
+        ConfigError: it cannot be read, or is not such a file.
     """
-    with file.open("rb") as stream:
-        content = stream.read(MAX_BYTES + 1)
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(Problem(str(file), "", f"this cannot be read: {error.strerror}")) from error
     if len(content) > MAX_BYTES:
         raise ConfigError(Problem(str(file), "", f"more than {MAX_BYTES} bytes"))
     try:
@@ -145,14 +178,14 @@ def read_evidence(file: Path) -> RecordedImages:
     except ValueError as error:
         raise ConfigError(Problem(str(file), "", f"this is not JSON: {error}")) from error
     for wrong in jsonschema_rs.validator_for(dict(_SCHEMA)).iter_errors(document):
-        raise ConfigError(Problem(str(file), pointer(*wrong.instance_path) or "/", wrong.message))
+        raise ConfigError(Problem(str(file), pointer(*wrong.instance_path) or "/", wrong.message[:_MAX_MESSAGE]))
     images = {}
     for index, image in enumerate(document["images"]):
         try:
             images[image["reference"]] = found_of(image)
-        except (ValueError, binascii.Error) as error:
-            raise ConfigError(Problem(str(file), pointer("images", index, "pieces"), str(error))) from error
-    return RecordedImages(images, str(file))
+        except ValueError as error:
+            raise ConfigError(Problem(str(file), pointer("images", index), str(error))) from error
+    return RecordedImages(images, str(file), sha256(content))
 
 
 def image_document(reference: str, found: Found) -> dict[str, Any]:
@@ -186,54 +219,79 @@ def found_of(image: Mapping[str, Any]) -> Found:
     """What `image_document` was made of.
 
     Raises:
-        ValueError, binascii.Error: it was not, or its manifests are not those of the index with the image's digest.
+        ValueError: it was not, or says otherwise of the image's manifests than the bytes that have its digest.
     """
-    root = base64.b64decode(image["root"], validate=True)
-    if digest_of(root, like=image["digest"]) != image["digest"]:
-        raise ValueError(f"the manifest of {image['reference']} does not have the digest {image['digest']}")
-    # All of them: an image is signed where every manifest is, so one that is left out would count as signed.
-    if image["manifests"].keys() != (set(platform_entries(root)) or {image["digest"]}):
-        raise ValueError(f"the index of {image['reference']} has other manifests than are said here")
+    name = image["reference"]
+    content = base64.b64decode(image["root"], validate=True)
+    if digest_of(content, like=image["digest"]) != image["digest"]:
+        raise ValueError(f"the manifest of {name} does not have the digest {image['digest']}")
+    root = root_of(content, image["digest"])
+    # All of them, and their platforms: an image is signed where every manifest is, and has to have an SBOM for each
+    # platform that a policy names.
+    manifests = {} if root.is_index else {root.digest: ""}
+    for entry in choices(root):
+        if essence(entry.media_type) in INDEX_TYPES:
+            raise ValueError(f"the index of {name} has the index {entry.digest} in it, which a file cannot vouch for")
+        if essence(entry.media_type) in (OCI_MANIFEST, DOCKER_MANIFEST):
+            manifests[entry.digest] = entry.platform
+    if image["manifests"] != manifests:
+        raise ValueError(f"the index of {name} has other manifests than are said here")
+    pieces = tuple(_piece(each, manifests) for each in image["pieces"])
+    if sum(len(each.content) for each in pieces) > MAX_EVIDENCE_BYTES:
+        raise ValueError(f"the evidence of {name} has more than {MAX_EVIDENCE_BYTES} bytes")
     return Found(
         registry=image["registry"],
         repository=image["repository"],
         digest=image["digest"],
-        manifests=image["manifests"],
-        pieces=tuple(
-            Piece(
-                **{
-                    **piece,
-                    "layout": Layout(piece["layout"]),
-                    "content": base64.b64decode(piece["content"], validate=True),
-                }
-            )
-            for piece in image["pieces"]
-        ),
+        manifests=manifests,
+        pieces=pieces,
         unread=tuple(Unread(**each) for each in image["unread"]),
-        root=root,
+        root=content,
     )
 
 
-def platform_entries(root: bytes) -> Iterable[str]:
-    """The digests of the platform manifests that an index names, without BuildKit's attestations; none where it is no
-    index. Raises: ValueError."""
-    document = orjson.loads(root)
-    entries = document.get("manifests") if isinstance(document, dict) else None
-    for entry in entries if isinstance(entries, list) else ():
-        if not isinstance(entry, dict) or not isinstance(entry.get("digest"), str):
-            raise ValueError("an entry of the index has no digest")
-        # As discovery tells them: noted as an attestation, and for no platform, so that no runtime can choose it.
-        notes, platform = entry.get("annotations"), entry.get("platform")
-        noted = isinstance(notes, dict) and notes.get("vnd.docker.reference.type") == "attestation-manifest"
-        nowhere = isinstance(platform, dict) and {platform.get("os"), platform.get("architecture")} == {"unknown"}
-        if not (noted and nowhere):
-            yield entry["digest"]
+def _piece(piece: Mapping[str, Any], manifests: Mapping[str, str]) -> Piece:
+    """Raises: ValueError."""
+    if piece["platform"] != manifests.get(piece["covers"], ""):
+        raise ValueError(f"{piece['covers']} is not of the platform {piece['platform'][:100]!r}")
+    content = base64.b64decode(piece["content"], validate=True)
+    return Piece(**{**piece, "layout": Layout(piece["layout"]), "content": content})
+
+
+def root_of(content: bytes, digest: str) -> Manifest:
+    """The manifest or index of an image, whose media type nobody told.
+
+    Raises:
+        ValueError: it is none, or could be read as both.
+    """
+    document = orjson.loads(content)
+    is_index = isinstance(document, dict) and "manifests" in document
+    is_told = isinstance(document, dict) and bool(document.get("mediaType"))
+    try:
+        return parse_manifest(content, "" if is_told else OCI_INDEX if is_index else OCI_MANIFEST, digest=digest)
+    except (Malformed, TooLarge) as error:
+        raise ValueError(str(error)) from error
+
+
+def choices(index: Manifest) -> list[Descriptor]:
+    """The entries of an index that a runtime may choose; none where it is no index.
+
+    As discovery tells them: all but what is noted as an attestation *and* for no platform.
+    """
+    return [
+        entry
+        for entry in index.manifests
+        if entry.annotations.get("vnd.docker.reference.type") != "attestation-manifest"
+        or entry.platform != "unknown/unknown"
+    ]
 
 
 def merged(files: Sequence[RecordedImages]) -> RecordedImages:
     """What all of them say; of two that name one reference, the later one."""
     images = {reference: found for each in files for reference, found in each.images.items()}
-    return RecordedImages(images, " and ".join(each.file for each in files))
+    return RecordedImages(
+        images, " and ".join(each.file for each in files), sha256("".join(each.digest for each in files).encode())
+    )
 
 
 def united(found: Found, carried: Found) -> Found:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeGuard
 
+import orjson
+
 from attestations.discovery import discover
 from attestations.documents import (
     MAX_REFUSED,
@@ -23,8 +25,17 @@ from attestations.documents import (
 )
 from attestations.evidence import SIGNATURE_PREDICATE, Found, Layout, Piece, Refused, Verified
 from attestations.evidence_config import EvidenceConfiguration
-from attestations.evidence_file import RecordedImages, platform_entries, united
-from attestations.failures import NotAsked, RegistryFailure
+from attestations.evidence_file import RecordedImages, choices, root_of, united
+from attestations.failures import (
+    NotAsked,
+    RateLimited,
+    ServerFailed,
+    TimedOut,
+    TlsFailed,
+    TooLarge,
+    Unauthorised,
+    Unreachable,
+)
 from attestations.hosts import matches_host
 from attestations.provenance import TrustedBuilder
 from attestations.registry import RegistryClient
@@ -38,6 +49,13 @@ VERIFIER_VERSION = "2"
 
 _UNSIGNED = frozenset({Layout.BUILDKIT, Layout.DOCUMENT})
 _SIGNATURES = frozenset({SIGNATURE_PREDICATE, MODEL_SIGNATURE})
+_NO_ANSWER = (NotAsked, RateLimited, ServerFailed, TimedOut, TlsFailed, Unauthorised, Unreachable)
+"""What evidence that was carried here stands in for. Not for what a registry has and we do not take: there may be a
+newer scan in it, or an index that others read otherwise."""
+
+MAX_FACTS_BYTES = 8 * 2**20
+"""Protects the documents of policies, and whoever makes them, from a hundred documents at one image: an SBOM of 5,000
+components comes to 170 KB."""
 
 
 class Discoverer(Protocol):
@@ -195,10 +213,11 @@ def _signers(found: Found, verifier: Verifier, signatures: Sequence[Verified]) -
 
     whole = met(found.digest)
     try:
-        if not set(platform_entries(found.root)) <= found.manifests.keys():
-            return whole  # something in the index may run, and is no manifest that we looked at
+        chosen = choices(root_of(found.root, found.digest))
     except ValueError:
         return whole
+    if not {entry.digest for entry in chosen} <= found.manifests.keys():
+        return whole  # something in the index may run, and is no manifest that we looked at
     parts = [met(digest) for digest in found.manifests]
     return whole | set.intersection(*parts) if parts else whole
 
@@ -234,11 +253,11 @@ class ImageReader:
         self._discoverer = discoverer
         self._carried = carried
         self._clock = clock
-        self._version = f"{configuration.digest} {VERIFIER_VERSION}"
+        self._version = " ".join((configuration.digest, VERIFIER_VERSION, *([carried.digest] if carried else ())))
 
     @property
     def version(self) -> str:
-        """Stands for what is trusted and for how we verify."""
+        """Stands for what is trusted, for how we verify, and for what was carried here."""
         return self._version
 
     @property
@@ -252,7 +271,14 @@ class ImageReader:
 
     async def read(self, image: ImageRef, digest: str, *, deadline: float) -> Mapping[str, Any]:
         """The facts about the image. Raises: NotFound, EvidenceUnavailable."""
-        return (await self.examine(image, digest, deadline=deadline)).facts
+        facts = (await self.examine(image, digest, deadline=deadline)).facts
+        size = await asyncio.to_thread(lambda: len(orjson.dumps(facts)))
+        if size > MAX_FACTS_BYTES:
+            raise TooLarge(
+                f"what hangs on {image.reference} comes to {size} bytes of facts, more than {MAX_FACTS_BYTES}:"
+                " remove SBOMs, scans and provenance that are not needed"
+            )
+        return facts
 
     async def examine(self, image: ImageRef, digest: str, *, deadline: float) -> Examination:
         """Everything about the image, for a person to look at. Raises: NotFound, EvidenceUnavailable."""
@@ -264,7 +290,7 @@ class ImageReader:
         carried = self._carried.of(image.registry, image.repository, digest) if self._carried else None
         try:
             found = await self._discoverer.discover(image, digest, deadline=deadline)
-        except RegistryFailure:
+        except _NO_ANSWER:
             if carried is None:
                 raise
             return carried

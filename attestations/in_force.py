@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from attestations.credentials import CredentialSource, DockerConfiguration, Several, pull_secret
+from attestations.evidence import Found
 from attestations.evidence_config import NOBODY, EvidenceConfiguration, read_evidence_config
 from attestations.evidence_file import IMPORTED_NAME, RecordedImages, merged, read_evidence
 from attestations.image_reader import Discoverer, ImageReader, Registries
@@ -19,14 +22,15 @@ from attestations.registry import RegistryClient
 from attestations.store import (
     DATABASE_NAME,
     FACT_NAMES,
+    MAX_IMAGES,
     READING_SECONDS,
     EvidenceDatabase,
     EvidenceSource,
     EvidenceStore,
 )
-from pratique.errors import ConfigError, Problem
+from pratique.errors import ConfigError, EvidenceUnavailable, Problem
 from pratique.facts import FactSource
-from pratique.subject import Subject
+from pratique.subject import ImageRef, Subject
 from pratique.watching import Signature, signature
 from pratique.yamlfile import load_documents
 
@@ -58,6 +62,23 @@ def credentials_of(configuration: EvidenceConfiguration, environ: Mapping[str, s
     return Several(*sources)
 
 
+RETRY_SECONDS = 15.0
+"""When a configuration that could not be used is tried again though it is the same: files that it names may be there by
+then. An import can have half a gigabyte."""
+UNUSABLE = "the evidence configuration cannot be used: ask whoever runs Pratique, whose log says why"
+"""What users are told: what is in the configuration is none of their business."""
+
+
+class _Unusable:
+    """A Discoverer that finds nothing out."""
+
+    async def resolve(self, image: ImageRef, *, deadline: float) -> str:
+        raise EvidenceUnavailable(UNUSABLE)
+
+    async def discover(self, image: ImageRef, digest: str, *, deadline: float) -> Found:
+        raise EvidenceUnavailable(UNUSABLE)
+
+
 class EvidenceInForce:
     """The store of evidence with what is trusted now. To be used from one event loop; close it."""
 
@@ -68,9 +89,14 @@ class EvidenceInForce:
         environ: Mapping[str, str],
         state: Path | None = None,
         recorded: RecordedImages | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        start_anyway: bool = False,
     ) -> None:
         """Without a `file` nobody is trusted: signatures are found, and none counts. `state` is where what was read is
-        kept, and imported evidence lies. With `recorded`, no registry is asked.
+        kept, and imported evidence lies. With `recorded`, no registry is asked. Keys are good or not by `clock`.
+
+        With `start_anyway`, a configuration that cannot be used makes all evidence unavailable until it is mended: a
+        server that starts again must not stay away because of it.
 
         Raises:
             ConfigError: the configuration cannot be used. EvidenceUnavailable: nothing can be kept in `state`.
@@ -83,14 +109,22 @@ class EvidenceInForce:
         self._environ = environ
         self._state = state
         self._recorded = recorded
+        self._clock = clock
         self._client: RegistryClient | None = None
+        self._retry_at = 0.0
         self._closing: set[asyncio.Task[None]] = set()
         self._watched: tuple[Path, ...] = () if file is None else (file,)
         self._tried: Signature = self._seen()
-        self.reader = self._reader(*self._read())
+        try:
+            self.reader = self._reader(*self._read())
+        except ConfigError as error:
+            if not start_anyway:
+                raise
+            self._refuse(error)
+            self.reader = ImageReader(NOBODY, _Unusable())
         """Reads images with what is in force."""
         database = None if state is None else EvidenceDatabase(state / DATABASE_NAME)
-        self.store = EvidenceStore(self.reader, database=database)
+        self.store = EvidenceStore(self.reader, database=database, clock=clock)
         self.sources: Mapping[str, FactSource] = {name: EvidenceSource(name, self.store) for name in FACT_NAMES}
         """By name, for an Engine."""
 
@@ -106,21 +140,21 @@ class EvidenceInForce:
 
     def foresee(self, subject: Subject) -> None:
         """Begin to read the images of `subject`, whose pods will be asked about soon."""
-        self.store.prefetch(images_of(subject).values())
+        images = images_of(subject)
+        if len(images) <= MAX_IMAGES:
+            self.store.prefetch(images.values())
 
     async def poll(self) -> None:
         """Look once; bring the files into force if they are others than before, or say why not."""
         seen = await asyncio.to_thread(self._seen)
-        if seen == self._tried and not self.problem:
+        if seen == self._tried and (not self.problem or time.monotonic() < self._retry_at):
             return
         self._tried = seen
         former, client = self.reader, self._client
         try:
             self.reader = self._reader(*await asyncio.to_thread(self._read))
         except ConfigError as error:
-            if str(error) != self.problem:
-                log.error("the evidence configuration is not in force: %s", error)
-            self.problem = str(error)
+            self._refuse(error)
             return
         self.problem = ""
         self.store.reader = self.reader
@@ -149,6 +183,12 @@ class EvidenceInForce:
         if self._client is not None:
             await self._client.aclose()
 
+    def _refuse(self, error: ConfigError) -> None:
+        if str(error) != self.problem:
+            log.error("the evidence configuration is not in force: %s", error)
+        self.problem = str(error)
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+
     def _seen(self) -> Signature:
         return signature(*self._watched)
 
@@ -169,7 +209,7 @@ class EvidenceInForce:
         imported = None if self._state is None else self._state / IMPORTED_NAME
         watched = (self._file, *configuration.files, imported)
         self._watched = tuple(path for path in watched if path is not None)
-        return ImageReader(configuration, discoverer, carried=carried)
+        return ImageReader(configuration, discoverer, carried=carried, clock=self._clock)
 
     def _close_later(self, client: RegistryClient) -> None:
         """When what is being read with it has ended."""
@@ -185,6 +225,6 @@ class EvidenceInForce:
         task.add_done_callback(self._closing.discard)
 
 
-def read_all_evidence(files: tuple[Path, ...]) -> RecordedImages | None:
-    """What all `files` say together; None without any. Raises: ConfigError, OSError."""
+def read_all_evidence(files: Sequence[Path]) -> RecordedImages | None:
+    """What all `files` say together; None without any. Raises: ConfigError."""
     return merged([read_evidence(file) for file in files]) if files else None

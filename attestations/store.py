@@ -1,9 +1,9 @@
 """What is known of images, by digest: in memory, behind that in SQLite, behind that whoever reads it from a registry.
 
-    get(image, deadline) -> resolve the tag -> memory -> one reading for all who wait -> SQLite -> registry -> kept
+    get(image, deadline) -> resolve the tag -> memory -> SQLite -> one reading for all who wait: registry -> kept
 
-* The key of what is kept is repository, digest and `version`, which stands for what is trusted and how we verify:
-  another trust configuration never sees what an older one found.
+* The key of what is kept is repository, digest and `version`, which stands for what is trusted, how we verify and what
+  was carried here: another trust configuration never sees what an older one found.
 * A tag is resolved anew each time but for `TAG_SECONDS`: what was signed a minute ago is not what it names now.
 * Who waits leaves at its own deadline; the reading goes on, so that the retry a moment later finds it.
 * What could not be looked at is told and never kept.
@@ -49,11 +49,20 @@ READING_SECONDS = 60.0
 """How long one image may take to be read, whoever still waits for it."""
 MAX_READINGS = 8
 """Images that are read at one time; protects memory, since each may hold a document of megabytes."""
+MAX_PENDING = 2_000
+"""Readings and resolutions that are under way or wait for their turn; protects memory, and who comes later: what is
+beyond is told to come again."""
+MAX_IMAGES = 256
+"""Images of one object; protects everybody else from one that names thousands."""
 MAX_PREFETCHES = 1_000
 """Images that wait to be read before anybody asks for them; the others are read when they are asked for."""
+PREFETCHES_AT_ONCE = MAX_READINGS // 2
+"""Of those that are read at one time: who waits for an answer is not to wait for what nobody has asked for yet."""
 MAX_MEMORY_BYTES = 64 * 2**20
 MAX_DATABASE_BYTES = 512 * 2**20
 """Protects the disk: what was read longest ago goes first."""
+LOCK_SECONDS = 5.0
+"""How long another process may hold the database."""
 _BYTES_PER_ENTRY = 2_000
 """An estimate of what an entry costs in memory beside its JSON text; that text costs about five times its length."""
 _COST_OF_TEXT = 5
@@ -66,19 +75,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ImageEvidence:
-    """What is known of one image: for each of `FACT_NAMES` a fact, and until when it is believed."""
+    """What is known of one image: for each of `FACT_NAMES` a fact, and until when it is believed; `size` is how many
+    bytes it has as JSON."""
 
     digest: str
     facts: Mapping[str, Known | Absent]
     expires: Mapping[str, datetime]
+    size: int
 
 
 class Reader(Protocol):
-    """Who looks: `attestations.reading.RegistryReader`, or what an evidence file holds."""
+    """Who looks. Implemented by `attestations.image_reader.ImageReader`, which knows registries; nothing here does."""
 
     @property
     def version(self) -> str:
-        """Another one whenever the same image might be judged otherwise: what is trusted, and how we verify."""
+        """Another one whenever the same image might be judged otherwise: what is trusted, how we verify, and what was
+        carried here."""
 
     @property
     def believed_until(self) -> datetime | None:
@@ -113,6 +125,7 @@ class EvidenceStore:
         self._tags: dict[str, tuple[str, float]] = {}
         self._pending: dict[str, asyncio.Task[Any]] = {}
         self._places = asyncio.Semaphore(MAX_READINGS)
+        self._places_ahead = asyncio.Semaphore(PREFETCHES_AT_ONCE)
 
     @property
     def being_read(self) -> int:
@@ -134,8 +147,13 @@ class EvidenceStore:
                 self.hits += 1
                 return known
             if tuple(names) == ("digests",):
-                return self._evidence(digest, {"digests": {"digest": digest}}, reader)
-            return await self._shared(key, lambda: self._read(key, reader, image, digest, names), deadline=deadline)
+                return self._evidence(digest, {"digests": {"digest": digest}})
+            if (database := self._database) is not None and key not in self._pending:
+                await self._shared(f"kept {key}", lambda: self._load(key, database), deadline=deadline)
+                if (known := self._known(key, names)) is not None:
+                    self.hits += 1
+                    return known
+            return await self._shared(key, lambda: self._read(key, reader, image, digest), deadline=deadline)
         except TimeoutError:
             seconds = time.monotonic() - started
             raise EvidenceUnavailable(
@@ -161,8 +179,9 @@ class EvidenceStore:
     # Reading
 
     async def _prefetched(self, image: ImageRef) -> None:
-        with suppress(PratiqueError):
-            await self.get(image, FACT_NAMES, deadline=time.monotonic() + READING_SECONDS)
+        async with self._places_ahead:
+            with suppress(PratiqueError):
+                await self.get(image, FACT_NAMES, deadline=time.monotonic() + READING_SECONDS)
 
     async def _resolved(self, image: ImageRef, *, deadline: float) -> str:
         key = f"{image.registry}/{image.repository}:{image.tag}"
@@ -180,50 +199,55 @@ class EvidenceStore:
 
         return await self._shared(f"tag {key}", resolve, deadline=deadline)
 
-    async def _read(
-        self, key: str, reader: Reader, image: ImageRef, digest: str, names: Sequence[str]
-    ) -> ImageEvidence:
-        if self._database is not None:
-            kept = await asyncio.to_thread(self._database.get, key)
-            if kept is not None:
-                self._keep(key, kept)
-                if (known := self._known(key, names)) is not None:
-                    self.hits += 1
-                    return known
+    async def _load(self, key: str, database: EvidenceDatabase) -> None:
+        """Take into memory what is on disk."""
+        kept = await asyncio.to_thread(database.get, key)
+        if kept is not None:
+            self._keep(key, kept)
+
+    async def _read(self, key: str, reader: Reader, image: ImageRef, digest: str) -> ImageEvidence:
         async with self._places:
             self.readings += 1
+            until = reader.believed_until  # asked before: a key may end while it is verified
             try:
                 values = await reader.read(image, digest, deadline=time.monotonic() + READING_SECONDS)
             except PratiqueError:
                 self.failed_readings += 1
                 raise
-        evidence = self._evidence(digest, values, reader)
+        evidence = await asyncio.to_thread(self._evidence, digest, values, until)  # megabytes take a while
         self._keep(key, evidence)
         if self._database is not None:
             await asyncio.to_thread(self._database.put, key, evidence, self._clock())
         return evidence
 
-    def _evidence(self, digest: str, values: Mapping[str, Any], reader: Reader) -> ImageEvidence:
+    def _evidence(self, digest: str, values: Mapping[str, Any], until: datetime | None = None) -> ImageEvidence:
+        """The facts that the values are; nothing is believed beyond `until`."""
         now = self._clock()
         facts: dict[str, Known | Absent] = {}
         expires: dict[str, datetime] = {}
         for name, value in values.items():
-            ends = now + (ABSENT_KEPT if isinstance(value, str) or _is_doubtful(value) else KEPT)
-            if (until := reader.believed_until) is not None and now < until:
-                ends = min(ends, until)
-            expires[name] = ends
+            ends = now + (ABSENT_KEPT if isinstance(value, str) or _counts_for_nothing(value) else KEPT)
+            expires[name] = ends if until is None else min(ends, until)
             if isinstance(value, str):
                 facts[name] = Absent(value)
             else:
-                facts[name] = Known(value, now, ends, sha256(canonical_json(value)))
-        return ImageEvidence(digest, facts, expires)
+                facts[name] = Known(value, now, expires[name], sha256(canonical_json(value)))
+        return ImageEvidence(digest, facts, expires, len(orjson.dumps(values)))
 
     async def _shared(self, key: str, begin: Callable[[], Coroutine[Any, Any, T]], *, deadline: float) -> T:
-        """What `begin` comes to, for all who ask for `key` meanwhile. Raises: TimeoutError, and what it raises."""
+        """What `begin` comes to, for all who ask for `key` meanwhile.
+
+        Raises:
+            TimeoutError; EvidenceUnavailable: too much is to be read, or the store was closed; and what `begin` raises.
+        """
+        if key not in self._pending and len(self._pending) >= MAX_PENDING:
+            raise EvidenceUnavailable(f"{len(self._pending)} images are being read, or wait to be: retry in a moment")
         task: asyncio.Task[T] = self._start(key, begin)
         await asyncio.wait({task}, timeout=max(0.0, deadline - time.monotonic()))
         if not task.done():
             raise TimeoutError
+        if task.cancelled():
+            raise EvidenceUnavailable("what hangs on images is not read any more, because this process ends: retry")
         return task.result()
 
     def _start(self, key: str, begin: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
@@ -255,7 +279,7 @@ class EvidenceStore:
         return evidence
 
     def _keep(self, key: str, evidence: ImageEvidence) -> None:
-        size = _BYTES_PER_ENTRY + _COST_OF_TEXT * len(_content(evidence))
+        size = _BYTES_PER_ENTRY + _COST_OF_TEXT * evidence.size
         if (former := self._entries.pop(key, None)) is not None:
             self.bytes -= former[1]
         if size > MAX_MEMORY_BYTES:
@@ -270,9 +294,14 @@ class EvidenceStore:
 _MAX_TAGS = 10_000
 
 
-def _is_doubtful(value: Any) -> bool:
+_COUNTING = ("signers", "documents", "scans", "statements")
+"""Where the values of facts have what counts."""
+
+
+def _counts_for_nothing(value: Any) -> bool:
     """Whether nothing of what was found counts: somebody is about to mend that."""
-    return isinstance(value, Mapping) and bool(value.get("refused")) and not value.get("signers", True)
+    counting = [value[name] for name in _COUNTING if name in value] if isinstance(value, Mapping) else []
+    return bool(counting) and not any(counting)
 
 
 # SQLite
@@ -285,6 +314,10 @@ CREATE INDEX IF NOT EXISTS evidence_by_age ON evidence (read_at);
 """
 
 
+_PRIMARY_CODE = 0xFF
+"""What tells the kinds of SQLite's errors apart; the rest is detail (sqlite.org/rescode.html)."""
+
+
 class EvidenceDatabase:
     """Evidence on disk. It is a cache: where the disk fails, that is logged, and images are read again."""
 
@@ -295,16 +328,18 @@ class EvidenceDatabase:
         try:
             self._connection = self._opened()
         except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise EvidenceUnavailable(f"{path}: another process does not let go of it; retry") from error
             log.warning("%s cannot be used and is begun anew: %s", path, error)
-            for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
-                file.unlink(missing_ok=True)
             try:
+                for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+                    file.unlink(missing_ok=True)
                 self._connection = self._opened()
-            except sqlite3.Error as second:
+            except (sqlite3.Error, OSError) as second:
                 raise EvidenceUnavailable(f"{path}: evidence cannot be kept here: {second}") from second
 
     def _opened(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=5)
+        connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=LOCK_SECONDS)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -378,7 +413,7 @@ def _evidence(content: bytes) -> ImageEvidence:
         else:
             collected = datetime.fromisoformat(each["collected"])
             facts[name] = Known(each["value"], collected, expires[name], sha256(canonical_json(each["value"])))
-    return ImageEvidence(document["digest"], facts, expires)
+    return ImageEvidence(document["digest"], facts, expires, len(content))
 
 
 # The sources
@@ -398,6 +433,9 @@ class EvidenceSource:
 
     async def gather(self, keys: Sequence[str], *, deadline: float) -> Mapping[str, Fact]:
         """One fact for each key, by `deadline`; nothing is raised."""
+        if len(keys) > MAX_IMAGES:
+            why = f"the object names {len(keys)} images; what hangs on more than {MAX_IMAGES} is not looked up for one"
+            return dict.fromkeys(keys, Unavailable(f"{why}: make several objects of it"))
         return dict(zip(keys, await asyncio.gather(*(self._fact(key, deadline) for key in keys)), strict=True))
 
     async def _fact(self, key: str, deadline: float) -> Fact:
@@ -410,4 +448,7 @@ class EvidenceSource:
             return Absent(str(error))
         except EvidenceUnavailable as error:
             return Unavailable(str(error))
+        # A bug must leave an image undecided, not a review without an answer; the store has logged it.
+        except Exception as error:  # noqa: BLE001 - as above
+            return Unavailable(f"{self.name} of {key} could not be looked up: this is a bug ({type(error).__name__})")
         return evidence.facts.get(self.name, Unavailable(f"{self.name} of {key} was not read"))

@@ -226,6 +226,11 @@ class _Round:
         if not proposal.override and not any(path[: len(place)] == place for place in written):
             self._kept[f"{proposal.policy} would {patch.op} {patch.path}, which the author has set"] = None
             return
+        if isinstance(present, dict | list) and patch.op != "remove" and not isinstance(patch.value, type(present)):
+            # An image that its author writes as repository and tag would become a text, which no API server takes.
+            kind = "an object" if isinstance(present, dict) else "a list"
+            self._kept[f"{proposal.policy} would {patch.op} {patch.path}, which the author has set to {kind}"] = None
+            return
         for place, writer in sorted(written.items()):
             if _related(place, path) and writer.policy != proposal.policy:
                 raise _conflict(proposal, writer)

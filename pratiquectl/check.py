@@ -293,7 +293,7 @@ async def engine_over(
     """
     choice = choose_engine(args.engine, tools_cache=tools_cache(), environ=os.environ)
     async with AsyncExitStack() as stack:
-        evidence = evidence_in_force(args)
+        evidence = evidence_in_force(args, clock=clock)
         if evidence is not None:
             stack.push_async_callback(evidence.aclose)
         evaluator = await start_evaluator(choice, policies, asked=configuration.policies_bound)

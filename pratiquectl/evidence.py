@@ -5,24 +5,28 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from attestations.evidence import Found
 from attestations.evidence_file import IMPORTED_NAME, merged, read_evidence, write_evidence
 from attestations.images import images_of, reference_of
-from attestations.in_force import EvidenceInForce
-from attestations.store import FACT_NAMES
-from pratique.decision import Decision, Door
+from attestations.in_force import EvidenceInForce, read_all_evidence
+from attestations.store import FACT_NAMES, MAX_READINGS
+from pratique.decision import Decision, Door, Patch
 from pratique.errors import ConfigError, EvidenceUnavailable, InputError, PratiqueError, Problem
 from pratique.facts import Absent, Known
 from pratique.image import parse_image
 from pratique.kinds import subject_of
+from pratique.patches import apply, find, tokens
 from pratique.replace_file import replace_file
-from pratique.subject import ImageRef
+from pratique.subject import ImageRef, Workload
 from pratiquectl.__main__ import EXIT_DONE, EXIT_ERROR, Subparsers
 from pratiquectl.check import DECISION_SECONDS, engine_over
 from pratiquectl.evidence_text import write_examination
@@ -34,7 +38,6 @@ from pratiquectl.options import (
     add_judging,
     add_state,
     clock,
-    evidence_in_force,
     load_judging,
     request_of,
 )
@@ -42,6 +45,10 @@ from reports.text import visible
 
 SECONDS = 60.0
 """How long one image may take to be read."""
+_LONGEST = 2_000
+"""Characters of a reason why one could not."""
+
+T = TypeVar("T")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -146,29 +153,26 @@ def run(args: argparse.Namespace) -> int:
 
 async def _show(args: argparse.Namespace) -> int:
     image = _image(args.image)
-    async with _Reading(args) as evidence:
+    async with _reading(args) as evidence:
         digest, deadline = await _resolved(evidence, image)
         examination = await evidence.reader.examine(image, digest, deadline=deadline)
     write_examination(examination, args.image, sys.stdout, output=args.output)
     return EXIT_DONE
 
 
-class _Reading:
-    """The evidence that the options say, closed at the end."""
+@asynccontextmanager
+async def _reading(args: argparse.Namespace, *, state: Path | None = None) -> AsyncIterator[EvidenceInForce]:
+    """The evidence that the options say, without any as found where nobody is trusted; closed at the end.
 
-    def __init__(self, args: argparse.Namespace, *, state: Path | None = None) -> None:
-        self._args = args
-        self._state = state
-        self._evidence: EvidenceInForce | None = None
-
-    async def __aenter__(self) -> EvidenceInForce:
-        self._evidence = evidence_in_force(self._args, state=self._state, always=True)
-        assert self._evidence is not None  # noqa: S101 - always
-        return self._evidence
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._evidence is not None:
-            await self._evidence.aclose()
+    Raises:
+        ConfigError: they cannot be used.
+    """
+    recorded = read_all_evidence(args.evidence)
+    evidence = EvidenceInForce(args.evidence_config, environ=os.environ, state=state, recorded=recorded)
+    try:
+        yield evidence
+    finally:
+        await evidence.aclose()
 
 
 def _image(text: str) -> ImageRef:
@@ -215,24 +219,34 @@ def _images(paths: Sequence[str]) -> dict[str, ImageRef]:
     return images
 
 
+async def _each(images: Mapping[str, ImageRef], read: Callable[[str, ImageRef], Awaitable[T]]) -> list[T]:
+    """What `read` says of each image, in their order; some are read at one time, so that each has all of its time."""
+    places = asyncio.Semaphore(MAX_READINGS)
+
+    async def one(reference: str, image: ImageRef) -> T:
+        async with places:
+            return await read(reference, image)
+
+    return await asyncio.gather(*(one(*each) for each in sorted(images.items())))
+
+
 async def _prefetch(args: argparse.Namespace) -> int:
     images = _images(args.paths)
     args.state.mkdir(parents=True, exist_ok=True)
-    async with _Reading(args, state=args.state) as evidence:
+    async with _reading(args, state=args.state) as evidence:
 
         async def read(reference: str, image: ImageRef) -> str:
-            deadline = time.monotonic() + SECONDS
             try:
-                known = await evidence.store.get(image, FACT_NAMES, deadline=deadline)
+                known = await evidence.store.get(image, FACT_NAMES, deadline=time.monotonic() + SECONDS)
             except PratiqueError as error:
-                print(f"pratique: {visible(reference)}: {error}", file=sys.stderr)
+                print(f"pratique: {visible(reference)}: {visible(str(error), limit=_LONGEST)}", file=sys.stderr)
                 return ""
             has = [name for name in FACT_NAMES[1:] if isinstance(known.facts[name], Known)]
             lacks = [name for name in FACT_NAMES[1:] if isinstance(known.facts[name], Absent)]
             said = ", ".join(has) or "nothing"
             return f"{reference}: {said}{' (no ' + ', '.join(lacks) + ')' if lacks else ''}"
 
-        lines = await asyncio.gather(*(read(reference, image) for reference, image in sorted(images.items())))
+        lines = await _each(images, read)
     for line in filter(None, lines):
         print(visible(line))
     return EXIT_DONE if all(lines) else EXIT_ERROR
@@ -241,21 +255,21 @@ async def _prefetch(args: argparse.Namespace) -> int:
 async def _export(args: argparse.Namespace) -> int:
     images = _images(args.paths)
     found: dict[str, Found] = {}
-    async with _Reading(args) as evidence:
+    async with _reading(args) as evidence:
 
-        async def read(reference: str, image: ImageRef) -> None:
-            digest, deadline = await _resolved(evidence, image)
-            examination = await evidence.reader.examine(image, digest, deadline=deadline)
+        async def read(reference: str, image: ImageRef) -> bool:
+            try:
+                digest, deadline = await _resolved(evidence, image)
+                examination = await evidence.reader.examine(image, digest, deadline=deadline)
+            except PratiqueError as error:
+                print(f"pratique: {visible(str(error), limit=_LONGEST)}", file=sys.stderr)
+                return False
             found[reference_of(reference)] = examination.found
+            return True
 
-        done = await asyncio.gather(*(read(*each) for each in sorted(images.items())), return_exceptions=True)
-    failures = [each for each in done if isinstance(each, BaseException)]
-    for failure in failures:
-        if not isinstance(failure, PratiqueError):
-            raise failure
-        print(f"pratique: {failure}", file=sys.stderr)
+        failures = (await _each(images, read)).count(False)
     if failures:
-        raise EvidenceUnavailable(f"{args.file} was not written, because {len(failures)} images could not be read")
+        raise EvidenceUnavailable(f"{args.file} was not written, because {failures} images could not be read")
     write_evidence(args.file, found)
     pieces = sum(len(each.pieces) for each in found.values())
     print(f"{args.file}: {pieces} pieces of evidence about {len(found)} images", file=sys.stderr)
@@ -284,9 +298,9 @@ async def _attest(args: argparse.Namespace) -> int:
     signer = signer_of(args.key)
     image = _image(args.image)
     policies, configuration = load_judging(args)
-    found = [_manifest(args, image)]
-    async with _Reading(args) as evidence:
+    async with _reading(args) as evidence:
         digest, _ = await _resolved(evidence, image)
+    found = [_pinned(_manifest(args, image), image, digest, namespace=args.namespace)]
     async with engine_over(found, args, policies, configuration, clock=clock(args)) as engine:
         subject = subject_of(found[0].object, namespace=args.namespace)
         decision: Decision = await engine.decide(
@@ -316,6 +330,20 @@ def _manifest(args: argparse.Namespace, image: ImageRef) -> Manifest:
     if len(running) != 1:
         raise InputError(f"{args.manifest} holds {len(running)} objects that run {image.reference}; name one with one")
     return running[0]
+
+
+def _pinned(manifest: Manifest, image: ImageRef, digest: str, *, namespace: str) -> Manifest:
+    """The object with the digest behind the image's tag: what is judged is what is attested, whatever the tag names by
+    then. Raises: InputError."""
+    if image.digest:
+        return manifest
+    subject = subject_of(manifest.object, namespace=namespace)
+    images = subject.content.images if isinstance(subject, Workload) else ()
+    places = [each.path for each in images if each.reference == image.reference]
+    if any(find(manifest.object, tokens(place)) != image.reference for place in places):
+        raise InputError(f"{manifest.file} does not write {image.reference} in one piece; name the image by its digest")
+    patches = [Patch("replace", place, f"{image.reference}@{digest}") for place in places]
+    return replace(manifest, object=apply(manifest.object, patches))
 
 
 def _pod(reference: str) -> dict[str, Any]:

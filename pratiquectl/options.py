@@ -104,17 +104,14 @@ def add_evidence(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def evidence_in_force(
-    args: argparse.Namespace, *, state: Path | None = None, always: bool = False
-) -> EvidenceInForce | None:
-    """What the options of `add_evidence` say; to be closed. Without them None, or what is found where nobody is
-    trusted (`always`).
+def evidence_in_force(args: argparse.Namespace, *, clock: Callable[[], datetime]) -> EvidenceInForce | None:
+    """What the options of `add_evidence` say; to be closed. Without them None.
 
     Raises:
-        ConfigError: they cannot be used. OSError: a file cannot be read.
+        ConfigError: they cannot be used.
     """
     file = None if args.evidence_config is None else Path(args.evidence_config)
-    if file is None and not always:
+    if file is None:
         if args.evidence:
             message = "this says what hangs on images, and not who is trusted; name that with --evidence-config"
             raise ConfigError(Problem(str(args.evidence[0]), "", message))
@@ -122,8 +119,7 @@ def evidence_in_force(
     # Imported here: who looks up no evidence does not pay for an HTTP client and certificates.
     from attestations.in_force import EvidenceInForce, read_all_evidence
 
-    recorded = read_all_evidence(tuple(args.evidence))
-    return EvidenceInForce(file, environ=os.environ, state=state, recorded=recorded)
+    return EvidenceInForce(file, environ=os.environ, recorded=read_all_evidence(args.evidence), clock=clock)
 
 
 def approvers_path(args: argparse.Namespace) -> Path | None:

@@ -255,13 +255,13 @@ async def _cluster(settings: Settings) -> AsyncIterator[_Cluster]:
 
 
 def _evidence(settings: Settings) -> EvidenceInForce | None:
-    """Raises: ConfigError, EvidenceUnavailable."""
+    """Raises: EvidenceUnavailable."""
     if settings.evidence_config is None:
         return None
     # Imported here: who looks up no evidence does not pay for an HTTP client and certificates.
     from attestations.in_force import EvidenceInForce
 
-    return EvidenceInForce(settings.evidence_config, environ=os.environ, state=settings.state)
+    return EvidenceInForce(settings.evidence_config, environ=os.environ, state=settings.state, start_anyway=True)
 
 
 def _certificate(settings: Settings) -> ServingCertificate | None:

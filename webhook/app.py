@@ -30,13 +30,13 @@ from starlette.types import Receive, Scope, Send
 
 from pratique.canonical import compact_json
 from pratique.decision import Decision, Door, Outcome, doubted
-from pratique.engine import Engine
+from pratique.engine import Engine, Request
 from pratique.errors import EvidenceUnavailable, InputError, PratiqueError
 from pratique.kinds import Autoscaler, ContentCache
 from pratique.ledger import Ledger
 from pratique.live import Live
 from pratique.shape import Object
-from pratique.subject import Subject
+from pratique.subject import Resource, Subject
 from reports.text import visible
 from webhook.body import BodyBudget, BodyReader, Disconnected, Refused
 from webhook.break_glass import with_bypasses
@@ -356,6 +356,11 @@ def create_app(
     return Webhook(live=live, endpoints=endpoints, metrics=metrics)
 
 
+def _makes_pods(subject: Resource, request: Request) -> bool:
+    """Whether pods of the object may follow: it was made or changed as a whole, and is none itself."""
+    return request.operation in ("CREATE", "UPDATE") and not request.subresource and subject.gvk.kind != "Pod"
+
+
 class Judge:
     """Makes the answer to a review: decides and records."""
 
@@ -406,7 +411,7 @@ class Judge:
             own = self._own.evaluations(review, engine)
             del review
             decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
-            if self._foresee is not None and decision.outcome is Outcome.ALLOWED and subject.gvk.kind != "Pod":
+            if self._foresee is not None and decision.outcome is Outcome.ALLOWED and _makes_pods(subject, request):
                 self._foresee(subject)
             del subject, request
             decision = with_evaluations(decision, own)

@@ -113,19 +113,14 @@ def _says_nothing(fields: Object) -> bool:
     if env is not None:
         if type(env) is not list:
             return False
-        has_uri = fills_in = False
         for entry in env:
             if type(entry) is not dict or entry.get("name") in _ENV:
                 return False
             value = entry.get("value")
-            if may_name_a_dataset(entry.get("name"), value):
+            if may_name_a_dataset(entry.get("name"), value) or (type(value) is str and "$(" in value):
                 return False
-            if type(value) is str:
-                has_uri = has_uri or "://" in value
-                fills_in = fills_in or "$(" in value
             if "valueFrom" in entry and type(entry["valueFrom"]) is not dict:
                 return False
-        return not (has_uri and fills_in)
     return True
 
 

@@ -23,6 +23,7 @@ _SSH = re.compile(r"git@([^:]+):/?(.+)")
 _HOSTS = {"bitbucket.org/": "Bitbucket", "googleapis.com/": "Google Cloud Storage", ".amazonaws.com/": "S3"}
 """Which of conftest's sources an address without a scheme means, that is not fetched from here."""
 
+_LOGIN = re.compile(r"://[^/?#]*@")
 _HERE = ("file", "git", "http", "https", "oci")
 _NOT_HERE = ("gcs", "hg", "s3")
 _OPTIONS = frozenset({"archive", "checksum", "filename", "ref", "depth", "sshkey"})
@@ -47,6 +48,11 @@ class Address:
         return unquote(urlsplit(self.url).path)
 
 
+def shown(address: str) -> str:
+    """An address as messages name it: without a login, and without parameters, among which there may be keys."""
+    return _LOGIN.sub("://", address).partition("?")[0]
+
+
 def address_of(text: str, folder: str) -> Address:
     """What `text` stands for. A path that is not absolute begins at `folder`, and that at the root: so conftest has it.
 
@@ -64,12 +70,14 @@ def address_of(text: str, folder: str) -> Address:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise ConftestError(f"detecting url: {text}: {error}") from error
+        raise ConftestError(f"detecting url: {shown(text)}: {error}") from error
     how = forced or parts.scheme
     if how in _NOT_HERE:
-        raise ConftestError(f"client get: {text}: nothing is fetched by {how} here; use git, https, a path or oci")
+        raise ConftestError(
+            f"client get: {shown(text)}: nothing is fetched by {how} here; use git, https, a path or oci"
+        )
     if how not in _HERE:
-        hint = f"; write oci://{text} if this is an OCI registry" if "/" in text else ""
+        hint = f"; write oci://{shown(text)} if this is an OCI registry" if "/" in text else ""
         raise ConftestError(f"client get: download not supported for scheme '{how}'{hint}")
     name = posixpath.basename((url + (f"//{subfolder}" if subfolder else "")).rstrip("/"))
     if how == "oci":
@@ -129,7 +137,8 @@ def _by_form(text: str, folder: str) -> str:
         return f"git::ssh://git@{match[1]}/{match[2]}"
     for host, name in _HOSTS.items():
         if host in text:
-            raise ConftestError(f"detecting url: {text}: nothing is fetched from {name} here; use git, https or oci")
+            message = f"{shown(text)}: nothing is fetched from {name} here; use git, https or oci"
+            raise ConftestError(f"detecting url: {message}")
     if not text:
         raise ConftestError("detecting url: detect: invalid source string: ")
     if not text.startswith("/"):

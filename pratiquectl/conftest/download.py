@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pratiquectl.conftest.addresses import Address, address_of
+from pratiquectl.conftest.addresses import Address, address_of, shown
 from pratiquectl.conftest.archives import KINDS, kind_of, unpack
 from pratiquectl.conftest.errors import ConftestError
 from pratiquectl.conftest.fetching import check, clone, fetch_file
@@ -33,8 +33,12 @@ def download(addresses: Sequence[str], folder: str, *, tls: bool | None, overwri
         except OSError as error:
             hint = ""
             if address.how == "file" and isinstance(error, FileNotFoundError) and "://" not in text and text[:1] != "/":
-                hint = f"; write oci://{text} if this is an OCI registry, and a path from the root if it is a file"
-            raise ConftestError(f"client get: {error.filename or text}: {error.strerror or error}{hint}") from error
+                hint = (
+                    f"; write oci://{shown(text)} if this is an OCI registry, and a path from the root if it is a file"
+                )
+            raise ConftestError(
+                f"client get: {error.filename or shown(text)}: {error.strerror or error}{hint}"
+            ) from error
 
 
 def _fetch(address: Address, folder: Path, *, tls: bool | None, overwrite: bool) -> None:
@@ -83,7 +87,7 @@ def _archive(address: Address) -> str:
 def _install_file(address: Address, fetched: Path, folder: Path) -> None:
     """Put one file into the folder, or a link to it if it is of this machine."""
     if address.subfolder:
-        raise ConftestError(f"client get: {address.url} is a file, and has no folder {address.subfolder!r}")
+        raise ConftestError(f"client get: {shown(address.url)} is a file, and has no folder {address.subfolder!r}")
     path = _inside(folder, address.options.get("filename") or posixpath.basename(address.path.rstrip("/")))
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

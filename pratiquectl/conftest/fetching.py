@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import os
@@ -13,9 +14,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-from pratiquectl.conftest.addresses import Address
+from pratiquectl.conftest.addresses import Address, shown
 from pratiquectl.conftest.archives import MAX_BYTES
 from pratiquectl.conftest.errors import ConftestError
 
@@ -37,30 +38,43 @@ def fetch_file(address: Address, path: Path) -> None:
     Raises:
         ConftestError: it cannot be had, is larger than MAX_BYTES, or breaks off.
     """
+    name = shown(address.url)
     if urlsplit(address.url).scheme not in ("http", "https"):
-        raise ConftestError(f"client get: {address.url} is no URL of HTTP")
+        raise ConftestError(f"client get: {name} is no URL of HTTP")
     if urlsplit(address.url).path.endswith("/"):
-        raise ConftestError(f"client get: {address.url} is a folder, and HTTP serves files: name one, or an archive")
+        raise ConftestError(f"client get: {name} is a folder, and HTTP serves files: name one, or an archive")
     until = time.monotonic() + SECONDS
     try:
-        with _opener().open(address.url, timeout=_SILENT_SECONDS) as response, path.open("wb") as file:
+        with _opener().open(_request(address.url), timeout=_SILENT_SECONDS) as response, path.open("wb") as file:
             if response.status != http.client.OK:
                 raise ConftestError(f"client get: bad response code: {response.status}")
             size = 0
             while chunk := response.read1(_CHUNK):
                 size += file.write(chunk)
                 if size > MAX_BYTES:
-                    raise ConftestError(f"client get: {address.url} has more than {MAX_BYTES} bytes")
+                    raise ConftestError(f"client get: {name} has more than {MAX_BYTES} bytes")
                 if time.monotonic() > until:
-                    raise ConftestError(f"client get: {address.url} takes longer than {SECONDS:g} s")
+                    raise ConftestError(f"client get: {name} takes longer than {SECONDS:g} s")
             expected = response.headers.get("Content-Length")
             if expected is not None and expected.isdigit() and int(expected) != size:
-                raise ConftestError(f"client get: {address.url} breaks off after {size} of {expected} bytes")
+                raise ConftestError(f"client get: {name} breaks off after {size} of {expected} bytes")
     except urllib.error.HTTPError as error:
         error.close()
         raise ConftestError(f"client get: bad response code: {error.code}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise ConftestError(f"client get: {address.url} cannot be fetched: {error}") from error
+        raise ConftestError(f"client get: {name} cannot be fetched: {error}") from error
+
+
+def _request(url: str) -> urllib.request.Request:
+    """What is sent for a URL. A login in it goes to that host, and nowhere that it redirects to."""
+    parts = urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))  # noqa: S310 - the opener knows HTTP only
+    if at:
+        user, _, secret = login.partition(":")
+        encoded = base64.b64encode(f"{unquote(user)}:{unquote(secret)}".encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {encoded}")
+    return request
 
 
 def _opener() -> urllib.request.OpenerDirector:
@@ -107,8 +121,16 @@ def clone(address: Address, folder: Path) -> None:
     """Check out a repository into the new `folder`, with its submodules.
 
     Raises:
-        ConftestError: git is not there, or fails.
+        ConftestError: git is not there, or fails; what it says is told without the login in the address.
     """
+    try:
+        _clone(address, folder)
+    except ConftestError as error:
+        login, at, _ = urlsplit(address.url).netloc.rpartition("@")
+        raise ConftestError(str(error).replace(login + at, "") if ":" in login else str(error)) from None
+
+
+def _clone(address: Address, folder: Path) -> None:
     git = shutil.which("git")
     if git is None:
         raise ConftestError("client get: git must be available and on the PATH")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from attestations import in_force
 from attestations.evidence_config import NOBODY, read_evidence_config
+from attestations.in_force import UNUSABLE, EvidenceInForce
 from pratique.errors import ConfigError
+from pratique.facts import Unavailable
 from tests.support.signatures import Key
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "evidence.md"
@@ -91,3 +96,46 @@ def test_the_digest_stands_for_who_is_trusted_and_for_nothing_else(tmp_path: Pat
     assert read_evidence_config(written(tmp_path, {"signers": signers, "registries": [{"host": "r"}]})).digest == plain
     with_builder = read_evidence_config(written(tmp_path, {"signers": signers, "builders": builders})).digest
     assert len({plain, with_builder, NOBODY.digest}) == 3
+
+
+def test_a_server_starts_with_a_broken_one_and_says_so_of_every_image(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = written(tmp_path, {"signer": []})
+    pinned, tagged = "r.example/app@sha256:" + "a" * 64, "r.example/app:1"
+
+    async def test() -> None:
+        with pytest.raises(ConfigError, match="signer"):
+            EvidenceInForce(file, environ={})
+        evidence = EvidenceInForce(file, environ={}, state=tmp_path, start_anyway=True)
+        assert "signer" in evidence.problem
+        for reference in (pinned, tagged):
+            found = await evidence.sources["signatures"].gather([reference], deadline=time.monotonic() + 10)
+            assert found == {reference: Unavailable(UNUSABLE)}
+        written(tmp_path, {"signers": [{"name": "a", "keys": [{"name": "k", "pem": Key().pem}]}]})
+        await evidence.poll()
+        assert (evidence.problem, evidence.reloads) == ("", 1)
+        await evidence.aclose()
+
+    asyncio.run(test())
+    assert "the evidence configuration is not in force" in caplog.text
+
+
+@pytest.mark.parametrize(("wait", "is_tried_again"), [(0.0, True), (3600.0, False)])
+def test_a_file_that_was_missing_is_looked_for_again_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: float, is_tried_again: bool
+) -> None:
+    monkeypatch.setattr(in_force, "RETRY_SECONDS", wait)
+    file = written(tmp_path, {"signers": []})
+
+    async def test() -> None:
+        evidence = EvidenceInForce(file, environ={})
+        written(tmp_path, {"signers": [{"name": "a", "keys": [{"name": "k", "file": "late.pub"}]}]})
+        await evidence.poll()
+        assert "late.pub cannot be read" in evidence.problem
+        (tmp_path / "late.pub").write_text(Key().pem)
+        await evidence.poll()
+        assert (evidence.problem == "") == is_tried_again
+        await evidence.aclose()
+
+    asyncio.run(test())

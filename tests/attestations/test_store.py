@@ -21,6 +21,9 @@ from attestations.store import (
     DATABASE_NAME,
     FACT_NAMES,
     KEPT,
+    MAX_IMAGES,
+    MAX_PREFETCHES,
+    PREFETCHES_AT_ONCE,
     EvidenceDatabase,
     EvidenceSource,
     EvidenceStore,
@@ -49,6 +52,7 @@ class ScriptedReader:
     )
     failure: Exception | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     resolved: int = 0
     read_images: list[str] = field(default_factory=list)
 
@@ -62,6 +66,7 @@ class ScriptedReader:
 
     async def read(self, image: ImageRef, digest: str, *, deadline: float) -> Mapping[str, Any]:
         self.read_images.append(digest)
+        self.begun.set()
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure
@@ -168,15 +173,31 @@ def test_absence_is_believed_for_a_minute_and_presence_for_longer() -> None:
     run(test)
 
 
-def test_a_signature_that_does_not_count_is_looked_for_again_soon() -> None:
+REFUSED = [{"reason": "unknown-key"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_mended_soon"),
+    [
+        ("signatures", {"signers": [], "refused": REFUSED}, True),
+        ("signatures", {"signers": [], "signatures": [{"signer": "board"}], "refused": []}, True),  # one of two
+        ("signatures", {"signers": ["ci"], "refused": REFUSED}, False),
+        ("sbom", {"documents": [], "refused": REFUSED}, True),
+        ("vulnerabilities", {"scans": [], "refused": REFUSED}, True),
+        ("provenance", {"statements": [], "refused": REFUSED}, True),
+        ("sbom", {"documents": [{}], "refused": REFUSED}, False),
+        ("digests", {"digest": DIGEST}, False),
+    ],
+)
+def test_what_does_not_count_is_looked_for_again_soon(name: str, value: Any, is_mended_soon: bool) -> None:
     async def test() -> None:
         clock = Clock()
-        reader = ScriptedReader(values={"signatures": {"signers": [], "refused": [{"reason": "unknown-key"}]}})
+        reader = ScriptedReader(values={**{each: {"of": "it"} for each in FACT_NAMES}, name: value})
         store = EvidenceStore(reader, clock=clock)
-        await store.get(image(), ("signatures",), deadline=soon())
+        await store.get(image(), FACT_NAMES, deadline=soon())
         clock.now += ABSENT_KEPT
-        await store.get(image(), ("signatures",), deadline=soon())
-        assert len(reader.read_images) == 2
+        await store.get(image(), (name, "signatures"), deadline=soon())
+        assert len(reader.read_images) == 1 + is_mended_soon
         await store.aclose()
 
     run(test)
@@ -189,8 +210,27 @@ def test_nothing_is_believed_beyond_the_day_on_which_a_key_ends() -> None:
         found = await store.get(image(), ("signatures",), deadline=soon())
         assert found.expires["signatures"] == START + timedelta(seconds=30)
         clock.now += timedelta(seconds=30)
+        reader.believed_until = None
         found = await store.get(image(), ("signatures",), deadline=soon())
         assert found.expires["signatures"] == clock.now + KEPT
+        await store.aclose()
+
+    run(test)
+
+
+def test_a_key_that_ends_while_it_is_verified_is_not_believed_afterwards() -> None:
+    async def test() -> None:
+        clock, reader = Clock(), ScriptedReader(believed_until=START + timedelta(seconds=30))
+        reader.gate.clear()
+        store = EvidenceStore(reader, clock=clock)
+        asked = asyncio.create_task(store.get(image(), ("signatures",), deadline=soon()))
+        await reader.begun.wait()
+        clock.now += timedelta(seconds=31)
+        reader.believed_until = None  # there is no other key that ends
+        reader.gate.set()
+        await asked
+        await store.get(image(), ("signatures",), deadline=soon())
+        assert len(reader.read_images) == 2
         await store.aclose()
 
     run(test)
@@ -268,6 +308,26 @@ def test_a_broken_database_is_begun_anew(tmp_path: Path, content: bytes) -> None
         assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (1,)
 
 
+def test_a_database_that_another_process_holds_is_not_taken_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOCK_SECONDS", 0.01)
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(EvidenceUnavailable, match="another process does not let go of it"):
+            EvidenceDatabase(tmp_path / DATABASE_NAME)
+        other.execute("CREATE TABLE theirs (x)")
+        other.execute("COMMIT")
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
+        assert connection.execute("SELECT count(*) FROM theirs").fetchone() == (0,)
+
+
+def test_where_there_can_be_no_database_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / DATABASE_NAME).mkdir()
+    with pytest.raises(EvidenceUnavailable, match="evidence cannot be kept here"):
+        EvidenceDatabase(tmp_path / DATABASE_NAME)
+
+
 def test_a_row_that_is_not_ours_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         database = EvidenceDatabase(tmp_path / DATABASE_NAME)
@@ -302,6 +362,101 @@ def test_memory_and_disk_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
         await store.aclose()
 
     run(test)
+
+
+def test_what_lapsed_on_disk_is_not_told_to_who_joins_one_that_did_not(tmp_path: Path) -> None:
+    """The sources of one decision ask side by side: signatures are believed for longer than that there is no SBOM."""
+
+    async def test() -> None:
+        clock, reader = Clock(), ScriptedReader()
+        file = tmp_path / DATABASE_NAME
+        store = EvidenceStore(reader, database=EvidenceDatabase(file), clock=clock)
+        await store.get(image(), FACT_NAMES, deadline=soon())
+        await store.aclose()
+        clock.now += ABSENT_KEPT
+        reader.values = {**reader.values, "sbom": {"documents": ["it is there now"]}}
+        store = EvidenceStore(reader, database=EvidenceDatabase(file), clock=clock)
+        sources = [EvidenceSource(name, store) for name in ("signatures", "sbom")]
+        signatures, sbom = await asyncio.gather(*(each.gather([PINNED], deadline=soon()) for each in sources))
+        assert isinstance(signatures[PINNED], Known)
+        assert isinstance(sbom[PINNED], Known)
+        assert len(reader.read_images) == 2
+        await store.aclose()
+
+    run(test)
+
+
+def test_who_asks_does_not_wait_for_what_is_only_foreseen() -> None:
+    async def test() -> None:
+        reader = ScriptedReader()
+        reader.gate.clear()
+        store = EvidenceStore(reader)
+        store.prefetch(image(f"r.example/app:{number}") for number in range(2_000))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert reader.resolved == PREFETCHES_AT_ONCE
+        assert store.being_read <= MAX_PREFETCHES + PREFETCHES_AT_ONCE
+        asked = asyncio.create_task(store.get(image(), ("signatures",), deadline=soon()))
+        await reader.begun.wait()
+        assert reader.read_images == [DIGEST]
+        reader.gate.set()
+        await asked
+        await store.aclose()
+
+    run(test)
+
+
+def test_one_object_cannot_take_all_the_time_there_is() -> None:
+    async def test() -> None:
+        reader = ScriptedReader()
+        store = EvidenceStore(reader)
+        source = EvidenceSource("signatures", store)
+        many = [f"r.example/app@sha256:{number:064x}" for number in range(MAX_IMAGES + 1)]
+        told = await source.gather(many, deadline=soon())
+        assert told.keys() == set(many)
+        assert {type(each) for each in told.values()} == {Unavailable}
+        assert reader.read_images == []
+        assert {type(each) for each in (await source.gather(many[1:], deadline=soon())).values()} == {Known}
+        await store.aclose()
+
+    run(test)
+
+
+def test_more_than_can_be_read_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PENDING", 10)
+
+    async def test() -> None:
+        reader = ScriptedReader()
+        reader.gate.clear()
+        store = EvidenceStore(reader)
+        source = EvidenceSource("signatures", store)
+        many = [f"r.example/app@sha256:{number:064x}" for number in range(20)]
+        asked = asyncio.create_task(source.gather(many, deadline=soon()))
+        await reader.begun.wait()
+        joined = asyncio.create_task(source.gather(many[:1], deadline=soon()))
+        await asyncio.sleep(0)
+        assert store.being_read == 10
+        reader.gate.set()
+        told = list((await asked).values())
+        assert [type(each) for each in told] == [Known] * 10 + [Unavailable] * 10
+        assert told[-1] == Unavailable("10 images are being read, or wait to be: retry in a moment")
+        assert isinstance((await joined)[many[0]], Known)
+        await store.aclose()
+
+    run(test)
+
+
+def test_a_bug_leaves_an_image_undecided(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        store = EvidenceStore(ScriptedReader(failure=KeyError("a defect of ours")))
+        found = await EvidenceSource("signatures", store).gather([PINNED], deadline=soon())
+        assert found == {
+            PINNED: Unavailable(f"signatures of {PINNED} could not be looked up: this is a bug (KeyError)")
+        }
+        await store.aclose()
+
+    run(test)
+    assert "a defect of ours" in caplog.text
 
 
 def test_only_so_many_are_read_at_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,7 +510,12 @@ def test_closing_ends_what_is_being_read() -> None:
         store = EvidenceStore(reader)
         store.prefetch([image()])
         await asyncio.sleep(0)
+        asked = asyncio.create_task(EvidenceSource("sbom", store).gather([PINNED], deadline=soon()))
+        await asyncio.sleep(0)
         await store.aclose()
         assert store.being_read == 0
+        told = (await asked)[PINNED]
+        assert isinstance(told, Unavailable)
+        assert "because this process ends" in told.reason
 
     run(test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -35,11 +36,13 @@ class Server:
         self.files: dict[str, bytes] = {}
         self.redirects: dict[str, str] = {}
         self.short = False
+        self.logins: list[tuple[str, str]] = []
         files, redirects, server = self.files, self.redirects, self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
+                server.logins.append((path, self.headers.get("Authorization", "")))
                 if path in redirects:
                     self.send_response(302)
                     self.send_header("Location", redirects[path])
@@ -104,9 +107,13 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "-q", "-m", "x")
 
 
-def tarred(files: Mapping[str, str], *, mode: str = "w:gz", link: str = "") -> bytes:
+def tarred(files: Mapping[str, str], *, mode: str = "w:gz", link: str = "", folders: int = 0) -> bytes:
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode=mode) as archive:  # type: ignore[call-overload]  # one of its modes
+        for number in range(folders):
+            member = tarfile.TarInfo(f"folder{number}")
+            member.type = tarfile.DIRTYPE
+            archive.addfile(member)
         for name, text in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(text.encode())
@@ -209,6 +216,35 @@ def test_a_url_that_leads_elsewhere(tmp_path: Path, server: Server) -> None:
     server.files["/b.rego"] = POLICY.encode()
     server.redirects["/a.rego"] = "/b.rego"
     assert both(tmp_path, f"{server.url}/a.rego") == Outcome(0, "", "")
+
+
+def test_a_login_in_a_url_goes_to_that_host_alone(tmp_path: Path, server: Server) -> None:
+    server.files["/b.rego"] = POLICY.encode()
+    server.redirects["/a.rego"] = "/b.rego"
+    assert both(tmp_path, f"{server.url.replace('://', '://ada:s3cr%65t@')}/a.rego") == Outcome(0, "", "")
+    asked = dict(server.logins[:2])
+    assert asked == {"/a.rego": f"Basic {base64.b64encode(b'ada:s3cret').decode()}", "/b.rego": ""}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://ada:s3cret@127.0.0.1:1/a.rego?key=s3cret",
+        "http://ada:s3cret@127.0.0.1:1/folder/",
+        "git::http://ada:s3cret@127.0.0.1:1/a",
+        "git::http://s3cret@127.0.0.1:1/a?sshkey=s3cret",
+        "s3::https://ada:s3cret@example.com/x?aws_access_key_secret=s3cret",
+        "ftp://ada:s3cret@example.com/x",
+        "https://ada:s3cret@[::1/x",
+        "https://ada:s3cret@s3.amazonaws.com.example/x?checksum=s3cret",
+        "bitbucket.org/a?key=s3cret",
+    ],
+)
+def test_logins_and_keys_in_an_address_are_not_told(tmp_path: Path, address: str) -> None:
+    write(tmp_path, {"x": ""})
+    done = pratique(tmp_path, Case("", f"pull -p got {address}", {}))
+    assert done.code == 1
+    assert "s3cret" not in done.stdout + done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("name", ["none.rego", "folder/", "p.gz", "empty.zip", "bad.tgz", "up.tgz", "to-file"])
@@ -398,3 +434,7 @@ def test_an_archive_of_too_many_files(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "p").write_bytes(zipped({str(index): "" for index in range(4)}))
     with pytest.raises(ConftestError, match="more than 3 files"):
         archives.unpack(tmp_path / "p", "zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()  # nor was a list of millions of names read
+    (tmp_path / "p").write_bytes(tarred({"a": ""}, folders=3))
+    with pytest.raises(ConftestError, match="more than 3 files"):
+        archives.unpack(tmp_path / "p", "tgz", tmp_path / "out")

@@ -18,6 +18,7 @@ from tests.support.cluster import Client, Cluster, location
 from tests.support.cosign import Cosign, Key
 from tests.support.load import all_at_once
 from tests.support.oci_registry import Running, serve
+from tests.support.processes import wait_until
 from tests.support.webhook import Webhook
 
 SIGNED_ONLY = {"evidence": "signed-only"}
@@ -163,8 +164,7 @@ def test_a_burst_of_pods_is_one_reading_and_their_deployment_has_made_it(
     elsewhere = make_namespace(cluster, evidence="nobody-asks")
     foreseen = images.pushed(f"foreseen-{webhook.engine}", signed_with=images.key)
     assert admin.create(deployment("server", elsewhere, foreseen)).status == 201
-    while readings(webhook) == before + 1:
-        webhook.get("/readyz")
+    wait_until(lambda: readings(webhook) > before + 1, timeout_seconds=20, what="the image is read ahead")
     assert admin.create(pod("server", namespace, foreseen)).status == 201
     assert readings(webhook) == before + 2
 

@@ -29,7 +29,7 @@ from pratique.evaluator import Evaluator
 from pratique.facts import Fact, Known
 from pratique.kinds import subject_of
 from pratique.mutation import Mutation
-from pratique.patches import apply, find, same
+from pratique.patches import apply, find, same, tokens
 from pratique.policy import PolicySet
 from pratique.subject import Subject
 from pratique.yamlfile import Document, load_documents
@@ -139,6 +139,11 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         yield path, value
 
 
+def _kind(value: Any) -> str:
+    """What the schema of an API tells apart: a text in place of an object is not taken."""
+    return "object" if isinstance(value, dict) else "list" if isinstance(value, list) else "other"
+
+
 def _check(judge: _Judge, obj: dict[str, Any]) -> None:
     before = json.dumps(obj)
     mutation = judge.mutate(obj)
@@ -152,6 +157,9 @@ def _check(judge: _Judge, obj: dict[str, Any]) -> None:
         if each.policy in judge.overriding
         for finding in each.findings
     }
+    assert [
+        place for place in overridden if _kind(find(obj, tokens(place))) != _kind(find(changed, tokens(place)))
+    ] == []
     lost = [
         "/".join(("", *path))
         for path, value in _leaves(obj)

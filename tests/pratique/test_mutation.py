@@ -64,6 +64,34 @@ def refused(obj: Mapping[str, Any], *proposals: Proposal) -> PatchError:
 # One round
 
 
+def test_what_is_an_object_or_a_list_stays_one() -> None:
+    """An image can be written as repository and tag; a text in its place is nothing that an API server takes."""
+    draft = taken(
+        {
+            "spec": {
+                "image": {"repository": "r.example/nim", "tag": "1"},
+                "images": ["a"],
+                "name": "a",
+                "labels": {"a": 1},
+            }
+        },
+        proposal("p", "replace", "/spec/image", "r.example/nim:1@sha256:0", override=True),
+        proposal("q", "add", "/spec/images", {"0": "a"}, override=True),
+        proposal("r", "replace", "/spec/name", {"a": "b"}, override=True),
+        proposal("s", "replace", "/spec/labels", {"b": 2}, override=True),
+    )
+    assert draft.object["spec"] == {
+        "image": {"repository": "r.example/nim", "tag": "1"},
+        "images": ["a"],
+        "name": {"a": "b"},
+        "labels": {"b": 2},
+    }
+    assert set(draft.kept) == {
+        "test/p would replace /spec/image, which the author has set to an object",
+        "test/q would add /spec/images, which the author has set to a list",
+    }
+
+
 def test_parents_are_made_and_shared() -> None:
     draft = taken(
         {"spec": {}},
@@ -586,7 +614,7 @@ def test_an_update_is_changed_within_its_scope() -> None:
 
 def test_what_cannot_be_read_afterwards_is_an_error() -> None:
     made, _ = engine(
-        {"test/privileged": lambda _: [{"op": "replace", "path": "/spec/containers", "value": "none"}]},
+        {"test/privileged": lambda _: [{"op": "replace", "path": "/spec/containers", "value": ["none"]}]},
         binding("p", "test/privileged", mutate=True),
     )
     mutation = mutate(made, pod())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from pratiquectl import evidence as module
 from pratiquectl.__main__ import main
 from tests.support.approvals import GRACE, private_pem, public_pem
 from tests.support.cosign import Cosign, Key
@@ -198,6 +200,11 @@ def test_our_decision_is_evidence_that_cosign_verifies(
     assert (code, bundle.exists()) == (2, False)
     assert "nothing passed in decision" in err
     cosign.sign(reference, key)
+    document = yaml.safe_load(config.read_text())
+    document["spec"]["signers"][0]["keys"][0]["validUntil"] = "2050-01-01T00:00:00Z"
+    config.write_text(yaml.safe_dump(document))
+    code, _, err = evidence(capsys, *what, "--evidence-config", config, "--now", "2050-01-02T00:00:00Z")
+    assert (code, "nothing passed in decision" in err) == (2, True)
     code, _, err = evidence(capsys, *what, "--evidence-config", config)
     assert code == 0
     assert err.startswith(f"{bundle}: PRATIQUE_ALLOWED, PRATIQUE_IMAGE-013 about team/attested@sha256:")
@@ -209,3 +216,36 @@ def test_our_decision_is_evidence_that_cosign_verifies(
         *("--type=https://in-toto.io/attestation/svr/v0.1", f"--digest={digest.removeprefix('sha256:')}"),
         "--digestAlg=sha256",
     )
+
+
+def test_a_decision_is_about_the_digest_that_was_judged(
+    capsys: pytest.CaptureFixture[str],
+    registry: Running,
+    cosign: Cosign,
+    key: Key,
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever can push lets the tag lead to a signed image just while it is judged."""
+    tag = pushed(registry, "moving").partition("@")[0] + ":1"
+    real = module._resolved
+
+    async def resolved(*arguments: Any) -> Any:
+        found = await real(*arguments)
+        good = registry.repository("team/moving").image("1", content=b"signed")
+        cosign.sign(f"{registry.host}/team/moving@{good.digest}", key)
+        return found
+
+    monkeypatch.setattr(module, "_resolved", resolved)
+    private, bundle = tmp_path / "grace.pem", tmp_path / "decision.json"
+    private.write_bytes(private_pem(GRACE.key))
+    bindings = binding(tmp_path, "image/signed")
+    what = ("attest", tag, "--key", private, "-f", bundle, "--config", bindings, "--policies", "policies")
+    code, _, err = evidence(capsys, *what, "--evidence-config", config)
+    assert (code, bundle.exists(), "nothing passed in decision" in err) == (2, False, True)
+    code, _, err = evidence(capsys, *what, "--evidence-config", config)
+    assert (code, bundle.exists()) == (0, True)
+    manifest(tmp_path, tag, tag)
+    code, _, err = evidence(capsys, *what, "--evidence-config", config, "--manifest", tmp_path / "pod.yaml")
+    assert code == 0

@@ -23,6 +23,7 @@ from pratique.errors import EvidenceUnavailable
 from pratique.evaluator import Evaluator
 from pratique.live import Live
 from pratique.policy import PolicySet
+from pratique.subject import Subject
 from tests.support.policies import binding, configuration, policy, policy_set
 from webhook.app import Parents as ParentSource
 from webhook.app import Recorder, Webhook, create_app
@@ -153,6 +154,8 @@ class Served:
         self._parents = parents or self.parents
         self._own = own
         self._known = known
+        self.foreseen: list[Subject] = []
+        """What was let in whose pods are still to come."""
         self.port = 0
         self._start = start
         self._limits = limits or Limits()
@@ -245,6 +248,7 @@ class Served:
             own=self._own,
             break_glass_users=frozenset({BREAK_GLASS}),
             known=self._known,
+            foresee=self.foreseen.append,
         )
         config = uvicorn.Config(
             self.app,

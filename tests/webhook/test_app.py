@@ -15,6 +15,7 @@ import pytest
 
 from pratique.decision import Door, Outcome, Result
 from pratique.ledger import Ledger, LedgerError
+from pratique.subject import Resource
 from tests.support import workloads
 from tests.support.builders import UID, encoded, review, scale_review
 from tests.support.evaluators import BuggyEvaluator, DeafEvaluator, DownEvaluator
@@ -117,6 +118,24 @@ def test_a_deletion_is_recorded_with_what_is_deleted(served: Served) -> None:
     assert served.judge(review(None, operation="DELETE", old=BAD))["allowed"]
     decision = served.rows.decisions[-1]
     assert (decision.operation, str(decision.subject), decision.no_match) == ("DELETE", "Pod team-a/bad", True)
+
+
+def test_what_was_let_in_is_told_where_its_pods_are_still_to_come() -> None:
+    kept = workloads.deployment("d", namespace="team-a")
+    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES))) as passing:
+        for asked in (
+            review(GOOD),
+            review(None, operation="DELETE", old=kept),
+            review(kept, operation="UPDATE", old=kept, subresource="status"),
+        ):
+            assert passing.judge(asked)["allowed"]
+        assert passing.foreseen == []
+        assert passing.judge(review(kept))["allowed"]
+        assert passing.judge(review(kept, operation="UPDATE", old=kept))["allowed"]
+        assert [each.gvk.kind for each in passing.foreseen if isinstance(each, Resource)] == ["Deployment"] * 2
+    with Served.with_engine(engine_of(ScriptedEvaluator(FAILS))) as failing:
+        assert not failing.judge(review(kept))["allowed"]
+        assert failing.foreseen == []
 
 
 def test_a_dry_run_is_judged_and_recorded_as_such(served: Served) -> None:

@@ -197,7 +197,9 @@ class _Reader:
         match = _HEREDOC.match(self._text, self._at)
         if match is None:
             raise self._error("<< and a name should open a text of several lines")
-        end = re.compile(rf"^\s*{re.escape(match[2])}\r*\n", re.MULTILINE).search(self._text, match.end())
+        # Blanks of that line only: `\s` would go through all empty lines behind each of them.
+        closing = re.compile(rf"^[ \t\f\r]*{re.escape(match[2])}\r*\n", re.MULTILINE)
+        end = closing.search(self._text, match.end())
         if end is None:
             raise self._error(f"the text <<{match[2]} is not closed")
         whole = self._text[self._at : end.end()]

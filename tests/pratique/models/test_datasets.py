@@ -96,6 +96,7 @@ def test_variables(name: str, value: str, seen: tuple[str, ...] | None) -> None:
     [
         (["s3://$(BUCKET)/a"], [("/env/0/value", "", "the variable BUCKET is not set in the object", "")]),
         (["3://claims/v3", "s$(V0)"], [("/env/1/value", "s3", "claims/v3", "")]),
+        (["s3:", "$(V0)//claims/v3"], [("/env/1/value", "s3", "claims/v3", "")]),
         (["http://127.0.0.1:8000", "info"], []),
         (["http://127.0.0.1:8000", "s3://claims"], [("/env/1/value", "s3", "claims", "")]),
         (["http://files.example.com,s3://claims"], [("/env/0/value", "s3", "claims", "")]),

@@ -87,6 +87,8 @@ HOSTILE = [
         "hcl1", "names in many letters", "".join(f"{' '.join(names)} {{}}\n" for names in IN_MANY_LETTERS).encode()
     ),
     Hostile("hcl1", "digits", b'a = "x"\nb = ' + b"9" * DEEP),
+    Hostile("hcl1", "empty lines", b"a = <<E\n" + b"\n" * DEEP),
+    Hostile("hcl1", "labels", b"a " + b'"b" ' * DEEP + b"{}"),
     Hostile("hcl2", "lists", b"a = " + nested("[", "]")),
     Hostile("hcl2", "blocks", nested("a {\n", "}\n")),
     Hostile("hcl2", "signs", b"a = " + b"-" * DEEP + b"1"),
