@@ -144,6 +144,10 @@ class EvidenceInForce:
         if len(images) <= MAX_IMAGES:
             self.store.prefetch(images.values())
 
+    def doubt(self, subject: Subject) -> None:
+        """Look again soon at the images of `subject`, which was refused for what is known of them."""
+        self.store.doubt(images_of(subject).values())
+
     async def poll(self) -> None:
         """Look once; bring the files into force if they are others than before, or say why not."""
         seen = await asyncio.to_thread(self._seen)

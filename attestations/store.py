@@ -44,7 +44,8 @@ TAG_SECONDS = 1.0
 KEPT = timedelta(hours=1)
 """How long what was found is believed. The digest does not change; what hangs on it can be added to."""
 ABSENT_KEPT = timedelta(minutes=1)
-"""How long "it is not there" is believed: the pipeline that will push it may just be running."""
+"""How long "it is not there" is believed: the pipeline that will push it may just be running. What somebody was refused
+for is believed no longer, either."""
 READING_SECONDS = 60.0
 """How long one image may take to be read, whoever still waits for it."""
 MAX_READINGS = 8
@@ -123,6 +124,7 @@ class EvidenceStore:
         self._clock = clock
         self._entries: OrderedDict[str, tuple[ImageEvidence, int]] = OrderedDict()
         self._tags: dict[str, tuple[str, float]] = {}
+        self._doubted: set[str] = set()
         self._pending: dict[str, asyncio.Task[Any]] = {}
         self._places = asyncio.Semaphore(MAX_READINGS)
         self._places_ahead = asyncio.Semaphore(PREFETCHES_AT_ONCE)
@@ -142,7 +144,7 @@ class EvidenceStore:
         try:
             digest = image.digest or await self._resolved(image, deadline=deadline)
             reader = self.reader
-            key = f"{image.registry}/{image.repository}@{digest} {reader.version}"
+            key = self._key(image, digest, reader)
             if (known := self._known(key, names)) is not None:
                 self.hits += 1
                 return known
@@ -167,6 +169,13 @@ class EvidenceStore:
             if not image.error and len(self._pending) < MAX_PREFETCHES:
                 self._start(f"prefetch {image.reference}", lambda image=image: self._prefetched(image))  # type: ignore[misc]
 
+    def doubt(self, images: Iterable[ImageRef]) -> None:
+        """Believe what was found of them for `ABSENT_KEPT` only: who was refused for it may be mending that."""
+        for image in images:
+            digest = image.digest or self._tags.get(_tag_key(image), ("", 0.0))[0]
+            if (key := self._key(image, digest, self.reader)) in self._entries:
+                self._doubted.add(key)
+
     async def aclose(self) -> None:
         """End what is being read, and close the database."""
         tasks = list(self._pending.values())
@@ -184,7 +193,7 @@ class EvidenceStore:
                 await self.get(image, FACT_NAMES, deadline=time.monotonic() + READING_SECONDS)
 
     async def _resolved(self, image: ImageRef, *, deadline: float) -> str:
-        key = f"{image.registry}/{image.repository}:{image.tag}"
+        key = _tag_key(image)
         found = self._tags.get(key)
         if found is not None and time.monotonic() - found[1] < TAG_SECONDS:
             return found[0]
@@ -215,6 +224,7 @@ class EvidenceStore:
                 self.failed_readings += 1
                 raise
         evidence = await asyncio.to_thread(self._evidence, digest, values, until)  # megabytes take a while
+        self._doubted.discard(key)
         self._keep(key, evidence)
         if self._database is not None:
             await asyncio.to_thread(self._database.put, key, evidence, self._clock())
@@ -268,12 +278,18 @@ class EvidenceStore:
 
     # Memory
 
+    @staticmethod
+    def _key(image: ImageRef, digest: str, reader: Reader) -> str:
+        return f"{image.registry}/{image.repository}@{digest} {reader.version}"
+
     def _known(self, key: str, names: Sequence[str]) -> ImageEvidence | None:
         entry = self._entries.get(key)
         if entry is None:
             return None
         evidence, now = entry[0], self._clock()
         if any(name not in evidence.facts or evidence.expires[name] <= now for name in names):
+            return None
+        if key in self._doubted and any(_is_older(evidence.facts[name], now - ABSENT_KEPT) for name in names):
             return None
         self._entries.move_to_end(key)
         return evidence
@@ -287,11 +303,20 @@ class EvidenceStore:
         self._entries[key] = evidence, size
         self.bytes += size
         while self.bytes > MAX_MEMORY_BYTES:
-            _, (_, freed) = self._entries.popitem(last=False)
+            oldest, (_, freed) = self._entries.popitem(last=False)
+            self._doubted.discard(oldest)
             self.bytes -= freed
 
 
 _MAX_TAGS = 10_000
+
+
+def _tag_key(image: ImageRef) -> str:
+    return f"{image.registry}/{image.repository}:{image.tag}"
+
+
+def _is_older(fact: Known | Absent, time: datetime) -> bool:
+    return isinstance(fact, Known) and fact.collected_at <= time
 
 
 _COUNTING = ("signers", "documents", "scans", "statements")

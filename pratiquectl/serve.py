@@ -173,7 +173,7 @@ async def _serve(settings: Settings, choice: EngineChoice) -> None:
             own=OwnKinds(signer=signer_of(settings.approval_key) if settings.approval_key else None),
             break_glass_users=settings.break_glass_users,
             known=cluster.context,
-            foresee=evidence.foresee if evidence is not None else None,
+            evidence=evidence,
         )
         if certificate is not None:
             app.details["certificate"] = certificate.state

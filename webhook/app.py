@@ -101,8 +101,15 @@ class Parents(Protocol):
         """The object, as JSON has it; None where there is none. Raises: EvidenceUnavailable."""
 
 
-Foresee = Callable[[Subject], None]
-"""Is told of an object whose pods will be asked about soon, and returns at once."""
+class Evidence(Protocol):
+    """What is kept of images, told of what becomes of objects; returns at once. Implemented by
+    `attestations.in_force.EvidenceInForce`."""
+
+    def foresee(self, subject: Subject) -> None:
+        """`subject` was let in, and its pods are still to come."""
+
+    def doubt(self, subject: Subject) -> None:
+        """`subject` was refused for what is known of its images."""
 
 
 class NoParents:
@@ -332,11 +339,11 @@ def create_app(
     own: OwnKinds | None = None,
     known: KnownObjects | None = None,
     break_glass_users: frozenset[str] = frozenset(),
-    foresee: Foresee | None = None,
+    evidence: Evidence | None = None,
 ) -> Webhook:
     """The webhook as an ASGI application, to be served by uvicorn. `own` judges Pratique's own objects, `known` tells
     what other objects of the cluster say of one; the rules about its own webhook do not stop `break_glass_users`
-    (`webhook.break_glass`). `foresee` is told of what was let in whose pods are still to come."""
+    (`webhook.break_glass`). `evidence` is told of what was let in or refused."""
     metrics.watch(live, recorder if isinstance(recorder, Ledger) else None)
     intake = Intake(limits, metrics)
     judge = Judge(
@@ -347,7 +354,7 @@ def create_app(
         own=own or OwnKinds(),
         break_glass_users=break_glass_users,
         known=known or KnownObjects(),
-        foresee=foresee,
+        evidence=evidence,
     )
     endpoints = {
         "/validate": ReviewEndpoint(judge.validate, intake),
@@ -374,10 +381,10 @@ class Judge:
         own: OwnKinds,
         known: KnownObjects,
         break_glass_users: frozenset[str],
-        foresee: Foresee | None,
+        evidence: Evidence | None,
     ) -> None:
         self._own = own
-        self._foresee = foresee
+        self._evidence = evidence
         self._known = known
         self._break_glass_users = break_glass_users
         self._live = live
@@ -411,8 +418,11 @@ class Judge:
             own = self._own.evaluations(review, engine)
             del review
             decision = await engine.decide(subject, Door.ADMISSION, request=request, deadline=deadline)
-            if self._foresee is not None and decision.outcome is Outcome.ALLOWED and _makes_pods(subject, request):
-                self._foresee(subject)
+            if self._evidence is not None:
+                if decision.outcome is Outcome.ALLOWED and _makes_pods(subject, request):
+                    self._evidence.foresee(subject)
+                elif any(each.refuses and each.facts for each in decision.evaluations):
+                    self._evidence.doubt(subject)
             del subject, request
             decision = with_evaluations(decision, own)
             if doubt:

@@ -203,6 +203,30 @@ def test_what_does_not_count_is_looked_for_again_soon(name: str, value: Any, is_
     run(test)
 
 
+@pytest.mark.parametrize("name", [PINNED, "r.example/app:1"])
+def test_what_somebody_was_refused_for_is_looked_at_again_after_a_minute(tmp_path: Path, name: str) -> None:
+    async def test() -> None:
+        clock, reader = Clock(), ScriptedReader()
+        database = EvidenceDatabase(tmp_path / DATABASE_NAME)
+        store = EvidenceStore(reader, clock=clock, database=database)
+        asked = image(name), ("signatures",)
+        store.doubt([asked[0]])  # nothing is known of it yet
+        await store.get(*asked, deadline=soon())
+        clock.now += ABSENT_KEPT / 2
+        store.doubt([asked[0]])
+        await store.get(*asked, deadline=soon())
+        assert len(reader.read_images) == 1
+        clock.now += ABSENT_KEPT / 2
+        await store.get(*asked, deadline=soon())
+        assert len(reader.read_images) == 2
+        clock.now += ABSENT_KEPT  # nobody was refused for what was found then
+        await store.get(*asked, deadline=soon())
+        assert len(reader.read_images) == 2
+        await store.aclose()
+
+    run(test)
+
+
 def test_nothing_is_believed_beyond_the_day_on_which_a_key_ends() -> None:
     async def test() -> None:
         clock, reader = Clock(), ScriptedReader(believed_until=START + timedelta(seconds=30))

@@ -21,6 +21,7 @@ from pratique.decision import Decision
 from pratique.engine import Engine
 from pratique.errors import EvidenceUnavailable
 from pratique.evaluator import Evaluator
+from pratique.facts import FactSource
 from pratique.live import Live
 from pratique.policy import PolicySet
 from pratique.subject import Subject
@@ -91,6 +92,20 @@ class Rows:
         self.decisions.append(decision)
 
 
+class Told:
+    """What the webhook tells of objects to who keeps evidence."""
+
+    def __init__(self) -> None:
+        self.foreseen: list[Subject] = []
+        self.doubted: list[Subject] = []
+
+    def foresee(self, subject: Subject) -> None:
+        self.foreseen.append(subject)
+
+    def doubt(self, subject: Subject) -> None:
+        self.doubted.append(subject)
+
+
 class Parents:
     """Knows the objects that are scaled by name."""
 
@@ -125,13 +140,17 @@ def live_with(engine: Engine | None) -> Live:
     return live
 
 
-def engine_of(evaluator: Evaluator, *, has_patches: bool = False, **spec: Any) -> Engine:
-    """An engine with one binding of one policy, `gpu/limit`."""
-    policies = policy_set(policy("gpu/limit", id="GPU-001", has_patches=has_patches))
+def engine_of(
+    evaluator: Evaluator, *, has_patches: bool = False, facts: Mapping[str, FactSource] | None = None, **spec: Any
+) -> Engine:
+    """An engine with one binding of one policy, `gpu/limit`, which needs `facts`."""
+    needs = [f"facts.{name}" for name in facts or ()]
+    policies = policy_set(policy("gpu/limit", id="GPU-001", has_patches=has_patches, needs=needs))
     return Engine(
         policies=policies,
         configuration=configuration(policies, binding("gpu-limit", "gpu/limit", **spec)),
         evaluator=evaluator,
+        facts=facts or {},
     )
 
 
@@ -154,8 +173,7 @@ class Served:
         self._parents = parents or self.parents
         self._own = own
         self._known = known
-        self.foreseen: list[Subject] = []
-        """What was let in whose pods are still to come."""
+        self.evidence = Told()
         self.port = 0
         self._start = start
         self._limits = limits or Limits()
@@ -248,7 +266,7 @@ class Served:
             own=self._own,
             break_glass_users=frozenset({BREAK_GLASS}),
             known=self._known,
-            foresee=self.foreseen.append,
+            evidence=self.evidence,
         )
         config = uvicorn.Config(
             self.app,

@@ -7,13 +7,15 @@ import json
 import logging
 from collections.abc import Mapping
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attestations.recorded import RecordedFacts
 from pratique.decision import Door, Outcome, Result
+from pratique.facts import Known
 from pratique.ledger import Ledger, LedgerError
 from pratique.subject import Resource
 from tests.support import workloads
@@ -25,6 +27,7 @@ from webhook.app import NoParents
 
 pytestmark = pytest.mark.slow
 
+NOW = datetime.now(UTC)
 GOOD = workloads.pod("good", namespace="team-a")
 BAD = workloads.pod("bad", namespace="team-a", faults=[workloads.Fault.GPUS])
 PASSES: Mapping[str, Rule] = {"gpu/limit": lambda document: []}
@@ -129,13 +132,24 @@ def test_what_was_let_in_is_told_where_its_pods_are_still_to_come() -> None:
             review(kept, operation="UPDATE", old=kept, subresource="status"),
         ):
             assert passing.judge(asked)["allowed"]
-        assert passing.foreseen == []
+        assert passing.evidence.foreseen == []
         assert passing.judge(review(kept))["allowed"]
         assert passing.judge(review(kept, operation="UPDATE", old=kept))["allowed"]
-        assert [each.gvk.kind for each in passing.foreseen if isinstance(each, Resource)] == ["Deployment"] * 2
+        assert [each.gvk.kind for each in passing.evidence.foreseen if isinstance(each, Resource)] == ["Deployment"] * 2
     with Served.with_engine(engine_of(ScriptedEvaluator(FAILS))) as failing:
         assert not failing.judge(review(kept))["allowed"]
-        assert failing.foreseen == []
+        assert failing.evidence.foreseen == []
+        assert failing.evidence.doubted == []
+
+
+def test_evidence_is_doubted_where_it_is_why_somebody_is_refused() -> None:
+    fact = Known({"signers": ["ci"]}, NOW, NOW + timedelta(hours=1), "sha256:1")
+    recorded = {"signatures": RecordedFacts("signatures", {"a": fact}, keys="none", clock=lambda: NOW)}
+    for rules, enforcement, doubted in ((FAILS, "deny", ["bad"]), (FAILS, "warn", []), (PASSES, "deny", [])):
+        engine = engine_of(ScriptedEvaluator(rules), facts=recorded, enforcement=enforcement)
+        with Served.with_engine(engine) as served:
+            assert served.judge(review(BAD))["allowed"] is not bool(doubted)
+            assert [each.identity.name for each in served.evidence.doubted if isinstance(each, Resource)] == doubted
 
 
 def test_a_dry_run_is_judged_and_recorded_as_such(served: Served) -> None:
