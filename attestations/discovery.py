@@ -57,9 +57,7 @@ MAX_SNIFFED_VALUES = 2000
 """Up to this size, JSON without a media type of its own is looked into: what is to be recognised there is small."""
 
 _LONGEST_TAG = 128
-_ATTESTATION = "vnd.docker.reference.type", "attestation-manifest"
 _ATTESTED = "vnd.docker.reference.digest"
-_NO_PLATFORM = "unknown/unknown"
 _BUNDLE = "application/vnd.dev.sigstore.bundle"
 _SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 _STATEMENT = "application/vnd.in-toto+json"
@@ -156,10 +154,10 @@ class _Discovery:
             return _Harvest(platforms={manifest.digest: ""})
         if depth > MAX_INDEX_DEPTH:
             raise TooLarge(f"indexes are nested more than {MAX_INDEX_DEPTH} deep in {self._image.reference}")
-        covered = {each.digest for each in manifest.manifests if not _is_attestation(each)}
+        covered = {each.digest for each in manifest.manifests if not each.is_attestation}
         tasks: list[Coroutine[Any, Any, _Harvest]] = []
         for entry in self._unseen(manifest.manifests):
-            if _is_attestation(entry):
+            if entry.is_attestation:
                 tasks.append(self._attestation(entry, manifest.digest, covered))
             elif essence(entry.media_type) in INDEX_TYPES:
                 tasks += [self._nested(entry, manifest.digest, depth), self._about(entry.digest)]
@@ -171,7 +169,7 @@ class _Discovery:
         return _merged(await together(tasks))
 
     def _unseen(self, entries: Iterable[Descriptor]) -> list[Descriptor]:
-        found = {(each.digest, essence(each.media_type), _is_attestation(each)): each for each in entries}
+        found = {(each.digest, essence(each.media_type), each.is_attestation): each for each in entries}
         unseen = [entry for key, entry in found.items() if key not in self._seen]
         self._seen |= found.keys()
         if len(self._seen) > MAX_INDEX_ENTRIES:
@@ -383,12 +381,6 @@ def _sniffed(content: bytes) -> Layout:
     if str(document.get("mediaType", "")).startswith(_BUNDLE):
         return Layout.BUNDLE
     return Layout.DSSE if {"payload", "payloadType", "signatures"} <= document.keys() else Layout.DOCUMENT
-
-
-def _is_attestation(entry: Descriptor) -> bool:
-    """Whether no runtime can take the entry for an image: annotated, *and* for no platform, as BuildKit writes it."""
-    name, value = _ATTESTATION
-    return entry.annotations.get(name) == value and entry.platform == _NO_PLATFORM
 
 
 async def _platform(entry: Descriptor) -> _Harvest:

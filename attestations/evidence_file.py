@@ -274,16 +274,8 @@ def root_of(content: bytes, digest: str) -> Manifest:
 
 
 def choices(index: Manifest) -> list[Descriptor]:
-    """The entries of an index that a runtime may choose; none where it is no index.
-
-    As discovery tells them: all but what is noted as an attestation *and* for no platform.
-    """
-    return [
-        entry
-        for entry in index.manifests
-        if entry.annotations.get("vnd.docker.reference.type") != "attestation-manifest"
-        or entry.platform != "unknown/unknown"
-    ]
+    """The entries of an index that a runtime may choose; none where it is no index."""
+    return [entry for entry in index.manifests if not entry.is_attestation]
 
 
 def merged(files: Sequence[RecordedImages]) -> RecordedImages:

@@ -37,6 +37,8 @@ _MAX_SIZE = 2**63 - 1
 _MANIFEST_FIELDS = ("mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject", "annotations")
 _DESCRIPTOR_FIELDS = ("mediaType", "digest", "size", "artifactType", "annotations", "platform")
 _PLATFORM_FIELDS = ("os", "architecture", "variant")
+_ATTESTATION = "vnd.docker.reference.type", "attestation-manifest"
+_NO_PLATFORM = "unknown/unknown"
 
 
 class NotAManifest(Malformed):
@@ -58,6 +60,13 @@ class Descriptor:
     artifact_type: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
     platform: str = ""
+
+    @property
+    def is_attestation(self) -> bool:
+        """Whether no runtime can take the entry of an index for an image: noted as an attestation, *and* for no
+        platform, as BuildKit writes it (moby/buildkit, docs/attestations)."""
+        name, value = _ATTESTATION
+        return self.annotations.get(name) == value and self.platform == _NO_PLATFORM
 
 
 @dataclass(frozen=True, slots=True)
