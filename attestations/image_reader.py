@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeGuard
 
-import orjson
-
 from attestations.discovery import discover
 from attestations.documents import (
     MAX_REFUSED,
@@ -32,7 +30,6 @@ from attestations.failures import (
     ServerFailed,
     TimedOut,
     TlsFailed,
-    TooLarge,
     Unauthorised,
     Unreachable,
 )
@@ -52,10 +49,6 @@ _SIGNATURES = frozenset({SIGNATURE_PREDICATE, MODEL_SIGNATURE})
 _NO_ANSWER = (NotAsked, RateLimited, ServerFailed, TimedOut, TlsFailed, Unauthorised, Unreachable)
 """What evidence that was carried here stands in for. Not for what a registry has and we do not take: there may be a
 newer scan in it, or an index that others read otherwise."""
-
-MAX_FACTS_BYTES = 8 * 2**20
-"""Protects the documents of policies, and whoever makes them, from a hundred documents at one image: an SBOM of 5,000
-components comes to 170 KB."""
 
 
 class Discoverer(Protocol):
@@ -271,14 +264,7 @@ class ImageReader:
 
     async def read(self, image: ImageRef, digest: str, *, deadline: float) -> Mapping[str, Any]:
         """The facts about the image. Raises: NotFound, EvidenceUnavailable."""
-        facts = (await self.examine(image, digest, deadline=deadline)).facts
-        size = await asyncio.to_thread(lambda: len(orjson.dumps(facts)))
-        if size > MAX_FACTS_BYTES:
-            raise TooLarge(
-                f"what hangs on {image.reference} comes to {size} bytes of facts, more than {MAX_FACTS_BYTES}:"
-                " remove SBOMs, scans and provenance that are not needed"
-            )
-        return facts
+        return (await self.examine(image, digest, deadline=deadline)).facts
 
     async def examine(self, image: ImageRef, digest: str, *, deadline: float) -> Examination:
         """Everything about the image, for a person to look at. Raises: NotFound, EvidenceUnavailable."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from attestations import image_reader
 from attestations.discovery import MAX_LAYERS
 from attestations.evidence import Found, Piece, Unread
 from attestations.evidence_config import EvidenceConfiguration
@@ -248,17 +247,6 @@ def test_other_carried_evidence_is_another_version(tmp_path: Path) -> None:
     configuration = EvidenceConfiguration(RegistrySettings(), TrustConfiguration(()))
     versions = {ImageReader(configuration, one, carried=each).version for each in (None, one, other)}
     assert len(versions) == 3
-
-
-def test_what_comes_to_more_facts_than_policies_can_be_given_was_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    root = ROOTS["manifest"][0]
-    digest = digest_of(root)
-    signed = found(root, {digest: ""}, *[digest] * 20)
-    assert facts(signed, digest)["signatures"]["signers"] == ["platform"]
-    monkeypatch.setattr(image_reader, "MAX_FACTS_BYTES", 4_000)
-    message = f"what hangs on r.example/app@{digest} comes to \\d+ bytes of facts, more than 4000: remove"
-    with pytest.raises(TooLarge, match=message):
-        facts(signed, digest)
 
 
 def test_imported_evidence_that_cannot_be_read_leaves_what_was_in_force(tmp_path: Path) -> None:
