@@ -8,6 +8,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("pratique", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pratique")  # how long an example takes tells of the machine, not of the code
 
 _SHORT = "p"
 

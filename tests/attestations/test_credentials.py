@@ -272,7 +272,7 @@ def test_helper_that_hangs_is_killed_with_its_children(docker: Docker) -> None:
     candidates = found(docker.write({"credsStore": "store"}), "quay.io/a", seconds=3.0)
     assert candidates.problems == ("docker-credential-store took longer than 3.0 s for quay.io",)
     child = int(pid.read_text())
-    wait_until(lambda: not is_running(child), timeout_seconds=10, what="the helper's child is gone")
+    wait_until(lambda: not is_running(child), what="the helper's child is gone")
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])

@@ -211,7 +211,7 @@ def test_who_gives_up_leaves_nothing_behind(proxy: FaultProxy, image: Pushed) ->
     async def act(client: RegistryClient) -> Found:
         proxy.fault = faults.silent
         waiting = [asyncio.create_task(look(client, proxy, image, deadline=soon())) for _ in range(10)]
-        all_ask = partial(wait_until, lambda: len(proxy.requests) >= CONNECTIONS_PER_HOST, timeout_seconds=60)
+        all_ask = partial(wait_until, lambda: len(proxy.requests) >= CONNECTIONS_PER_HOST)
         await asyncio.to_thread(all_ask, what="as many requests as there may be are under way")
         for task in waiting:
             task.cancel()

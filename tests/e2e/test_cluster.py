@@ -91,7 +91,6 @@ def test_the_cluster_ends_with_its_owner_however_that_ends(tmp_path: Path, numbe
         owner.send_signal(number)
     wait_until(
         lambda: not any(is_running(pid) for pid in pids),
-        timeout_seconds=10,
         what="etcd and kube-apiserver end",
     )
 
@@ -100,18 +99,18 @@ def test_a_process_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Pa
     child = tmp_path / "child"
     script = f"trap '' TERM; sleep 60 & echo $! > {child}; echo ready; wait; sleep 60"
     process = Process(["sh", "-c", script], log=tmp_path / "log")
-    wait_until(lambda: process.tail() == "ready", timeout_seconds=5, what="the script is ready", process=process)
+    wait_until(lambda: process.tail() == "ready", what="the script is ready", process=process)
 
     assert process.stop(grace_seconds=0.1) is None
 
     assert not is_running(process.pid)
-    wait_until(lambda: not is_running(int(child.read_text())), timeout_seconds=2, what="its child ends")
+    wait_until(lambda: not is_running(int(child.read_text())), what="its child ends")
 
 
 def test_the_exit_status_of_a_process_is_its_own(tmp_path: Path) -> None:
     process = Process(["sh", "-c", "exit 3"], log=tmp_path / "log")
 
-    assert process.wait(timeout_seconds=5) == 3
+    assert process.wait() == 3
     assert process.stop() == 3
 
 

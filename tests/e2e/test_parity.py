@@ -104,7 +104,7 @@ def definitions(cluster: Cluster) -> Iterator[None]:
     yield
     for name in _defined(client) - before:
         client.delete(f"{_CRDS}/{name}")
-    wait_until(lambda: _defined(client) <= before, timeout_seconds=60, what="the kinds of this test are gone")
+    wait_until(lambda: _defined(client) <= before, what="the kinds of this test are gone")
 
 
 @pytest.mark.usefixtures("definitions")

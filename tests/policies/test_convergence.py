@@ -215,7 +215,7 @@ def _submitted(draw: st.DrawFn) -> dict[str, Any]:
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(obj=_submitted())
 def test_generated_objects_converge_too(judge: _Judge, obj: dict[str, Any]) -> None:
     try:

@@ -98,7 +98,7 @@ def _metric(webhook: Webhook, name: str) -> float:
 
 
 def _until(webhook: Webhook, ready: Callable[[], bool], what: str) -> None:
-    wait_until(ready, timeout_seconds=15, what=what, process=webhook.process)
+    wait_until(ready, what=what, process=webhook.process)
 
 
 def _log(webhook: Webhook) -> list[dict[str, Any]]:
@@ -144,7 +144,7 @@ def test_a_free_port_is_taken_and_told_in_one_line_of_json(tmp_path: Path, confi
             lines[:] = [json.loads(line) for line in log.read_text().splitlines() if '"event":"listening"' in line]
             return bool(lines)
 
-        wait_until(listening, timeout_seconds=30, what="it says where it listens", process=process)
+        wait_until(listening, what="it says where it listens", process=process)
         (line,) = lines
         assert (line["host"], line["url"]) == (HOST, f"https://{HOST}:{line['port']}")
         with socket.create_connection((HOST, line["port"]), timeout=5):
@@ -168,7 +168,7 @@ def test_nobody_is_heard_before_the_first_decision_was_right(tmp_path: Path, con
         webhook.close()
 
     assert not heard
-    assert webhook.process.wait(timeout_seconds=1) == 2
+    assert webhook.process.wait() == 2
     assert webhook.log.read_text().splitlines()[-1].startswith("pratique: ")
 
 
@@ -314,7 +314,7 @@ class _Load:
 
     def wait_for(self, more: int) -> None:
         goal = self.answered + more
-        wait_until(lambda: self.answered >= goal or bool(self._errors), timeout_seconds=20, what="there is load")
+        wait_until(lambda: self.answered >= goal or bool(self._errors), what="there is load")
 
     def end(self) -> list[str]:
         """Stop, and say what went wrong: requests that failed, and answers other than a refusal by a decision."""
@@ -410,9 +410,7 @@ def test_plain_http_needs_its_ugly_name_and_says_so(tmp_path: Path, config: Path
         env={**os.environ, "PRATIQUE_SETTINGS": str(settings)},
     )
     try:
-        wait_until(
-            lambda: '"event":"listening"' in log.read_text(), timeout_seconds=30, what="it listens", process=process
-        )
+        wait_until(lambda: '"event":"listening"' in log.read_text(), what="it listens", process=process)
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         url = next(line["url"] for line in lines if line.get("event") == "listening")
         assert url.startswith(f"http://{HOST}:")
@@ -446,7 +444,7 @@ def test_sigterm_finishes_what_is_in_flight_and_has_clients_go_elsewhere(tmp_pat
             slow.connection.send(_BAD[half:])
             finished = json.loads(slow.connection.getresponse().read())["response"]
         assert finished["status"]["code"] == 403
-        assert webhook.process.wait(timeout_seconds=10) == 0
+        assert webhook.process.wait() == 0
         rows = webhook.decisions("team-a")
 
     assert [row.outcome for row in rows] == ["denied"] * 3
@@ -460,7 +458,7 @@ def test_a_second_signal_hastens_the_end(tmp_path: Path, config: Path) -> None:
         started = time.monotonic()
         webhook.process.send(signal.SIGINT)
 
-        assert webhook.process.wait(timeout_seconds=10) == 0
+        assert webhook.process.wait() == 0
         assert time.monotonic() - started < 5
 
 
@@ -480,7 +478,7 @@ def test_sigterm_during_the_start_ends_it(tmp_path: Path, config: Path) -> None:
         _until(webhook, lambda: webhook.log.exists() and "engine is set to" in webhook.log.read_text(), "it starts")
         webhook.process.send(signal.SIGTERM)
 
-        assert webhook.process.wait(timeout_seconds=10) in (0, 143)
+        assert webhook.process.wait() in (0, 143)
     finally:
         webhook.close()
     assert sorted(path.name for path in webhook.folder.iterdir()) == ["state", "tls", "webhook.log"]

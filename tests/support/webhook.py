@@ -24,7 +24,7 @@ from tests.support.processes import Process, wait_until
 OWN_NAMESPACE = "pratique-system"
 """Where the webhook itself would run: what it never judges, so that it can come back after it was down."""
 USER = "pratique"
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 """Longer than any start should take: the tests that measure a start do so themselves."""
 _RIGHTS = {
     "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -164,16 +164,16 @@ class Webhook:
     def kill(self) -> None:
         """SIGKILL, and wait for its end. Only the process itself: its children must notice by themselves."""
         self.process.send(signal.SIGKILL)
-        self.process.wait(timeout_seconds=10)
+        self.process.wait()
 
-    def terminate(self, *, timeout_seconds: float = 20) -> int:
+    def terminate(self) -> int:
         """SIGTERM, and wait for its end; the exit status.
 
         Raises:
             TimeoutError: it has not ended in time.
         """
         self.process.send(signal.SIGTERM)
-        return self.process.wait(timeout_seconds=timeout_seconds)
+        return self.process.wait()
 
     def restart(self, *, wait: bool = True) -> None:
         """Start it again on the same port, state and certificates, once all that is left of the old is gone."""
@@ -278,7 +278,6 @@ class Webhook:
         client = cluster.client()
         wait_until(
             lambda: not client.create(probe, dry_run=True).ok,
-            timeout_seconds=20,
             what="the API server asks the webhook",
             process=self.process,
         )

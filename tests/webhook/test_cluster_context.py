@@ -81,7 +81,7 @@ def following(kubeconfig: Path) -> Iterator[ClusterContext]:
 
 
 def until(ready: Callable[[], bool], what: str) -> None:
-    wait_until(ready, timeout_seconds=10, what=what)
+    wait_until(ready, what=what)
 
 
 def served(*resources: tuple[str, str, str], version: str = "v1") -> Callable[[str], tuple[int, Any] | None]:

@@ -47,7 +47,7 @@ def _watching(kubeconfig: Path) -> Iterator[NamespaceLabelCache]:
 
 
 def _until(ready: Callable[[], bool], what: str) -> None:
-    wait_until(ready, timeout_seconds=10, what=what)
+    wait_until(ready, what=what)
 
 
 async def _refusal(
