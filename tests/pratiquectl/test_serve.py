@@ -24,7 +24,7 @@ import urllib3
 from tests.support.cluster import HOST, REPOSITORY
 from tests.support.pki import Authority
 from tests.support.policies import binding
-from tests.support.processes import Process, is_running, wait_until
+from tests.support.processes import HANG_SECONDS, Process, is_running, wait_until
 from tests.support.webhook import Webhook
 
 pytestmark = pytest.mark.slow
@@ -71,10 +71,10 @@ class _Client:
         context = ssl.create_default_context(cafile=str(webhook.authority))
         if identity is not None:
             context.load_cert_chain(*identity)
-        self.connection = http.client.HTTPSConnection(HOST, webhook.port, context=context, timeout=10)
+        self.connection = http.client.HTTPSConnection(HOST, webhook.port, context=context, timeout=HANG_SECONDS)
 
     def validate(self, body: bytes = _BAD) -> dict[str, Any]:
-        self.connection.request("POST", "/validate?timeout=5s", body, {"Content-Type": "application/json"})
+        self.connection.request("POST", "/validate?timeout=30s", body, {"Content-Type": "application/json"})
         found: dict[str, Any] = json.loads(self.connection.getresponse().read())["response"]
         return found
 
@@ -147,7 +147,7 @@ def test_a_free_port_is_taken_and_told_in_one_line_of_json(tmp_path: Path, confi
         wait_until(listening, what="it says where it listens", process=process)
         (line,) = lines
         assert (line["host"], line["url"]) == (HOST, f"https://{HOST}:{line['port']}")
-        with socket.create_connection((HOST, line["port"]), timeout=5):
+        with socket.create_connection((HOST, line["port"]), timeout=HANG_SECONDS):
             pass
     finally:
         process.stop()
@@ -414,7 +414,7 @@ def test_plain_http_needs_its_ugly_name_and_says_so(tmp_path: Path, config: Path
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         url = next(line["url"] for line in lines if line.get("event") == "listening")
         assert url.startswith(f"http://{HOST}:")
-        assert urllib3.request("GET", f"{url}/readyz", timeout=5).status == 200
+        assert urllib3.request("GET", f"{url}/readyz", timeout=HANG_SECONDS).status == 200
         assert any(line["level"] == "warning" and "serving plain HTTP" in line["message"] for line in lines)
     finally:
         process.stop()
@@ -424,11 +424,11 @@ def test_plain_http_needs_its_ugly_name_and_says_so(tmp_path: Path, config: Path
 
 
 def test_sigterm_finishes_what_is_in_flight_and_has_clients_go_elsewhere(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config, "--shutdown-delay-seconds", "0.8") as webhook:
+    with _serving(tmp_path, config, "--shutdown-delay-seconds", "300", "--read-timeout-seconds", "300") as webhook:
         with _Client(webhook) as slow, _Client(webhook) as idle:
             idle.validate()
             half = len(_BAD) // 2
-            slow.connection.putrequest("POST", "/validate?timeout=5s")
+            slow.connection.putrequest("POST", "/validate?timeout=30s")
             slow.connection.putheader("Content-Type", "application/json")
             slow.connection.putheader("Content-Length", str(len(_BAD)))
             slow.connection.endheaders(_BAD[:half])
@@ -439,8 +439,8 @@ def test_sigterm_finishes_what_is_in_flight_and_has_clients_go_elsewhere(tmp_pat
             answer = idle.connection.getresponse()
             assert not json.loads(answer.read())["response"]["allowed"]
             assert answer.headers["Connection"] == "close"
-            time.sleep(1)  # the delay is over: no connection is taken any more
-            assert webhook.status("/readyz") is None
+            webhook.process.send(signal.SIGTERM)  # ends the delay
+            _until(webhook, lambda: webhook.status("/readyz") is None, "no connection is taken any more")
             slow.connection.send(_BAD[half:])
             finished = json.loads(slow.connection.getresponse().read())["response"]
         assert finished["status"]["code"] == 403
@@ -452,14 +452,12 @@ def test_sigterm_finishes_what_is_in_flight_and_has_clients_go_elsewhere(tmp_pat
 
 
 def test_a_second_signal_hastens_the_end(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config, "--shutdown-delay-seconds", "60") as webhook:
+    with _serving(tmp_path, config, "--shutdown-delay-seconds", "300") as webhook:
         webhook.process.send(signal.SIGTERM)
         _until(webhook, lambda: webhook.status("/readyz") == 503, "it says that it is not ready")
-        started = time.monotonic()
         webhook.process.send(signal.SIGINT)
 
         assert webhook.process.wait() == 0
-        assert time.monotonic() - started < 5
 
 
 def test_no_process_and_no_private_folder_is_left(tmp_path: Path, config: Path) -> None:

@@ -19,7 +19,7 @@ import urllib3
 from pratique.kinds.context import AUTOSCALERS, RESOURCE_CLAIMS
 from tests.support.cluster import HOST, REPOSITORY, Client, Cluster, free_port
 from tests.support.pki import Authority
-from tests.support.processes import Process, wait_until
+from tests.support.processes import HANG_SECONDS, Process, wait_until
 
 OWN_NAMESPACE = "pratique-system"
 """Where the webhook itself would run: what it never judges, so that it can come back after it was down."""
@@ -192,7 +192,7 @@ class Webhook:
         except urllib3.exceptions.HTTPError:
             return None
 
-    def get(self, path: str, *, timeout_seconds: float = 5) -> urllib3.BaseHTTPResponse:
+    def get(self, path: str, *, timeout_seconds: float = HANG_SECONDS) -> urllib3.BaseHTTPResponse:
         """GET `path` on a connection of its own.
 
         Raises:
@@ -232,7 +232,7 @@ class Webhook:
 
     def served_certificate(self) -> int:
         """The serial number of the certificate that a new connection sees."""
-        return _serial(ssl.get_server_certificate((HOST, self.port), timeout=5))
+        return _serial(ssl.get_server_certificate((HOST, self.port), timeout=HANG_SECONDS))
 
     def decisions(self, namespace: str) -> list[Row]:
         """All decisions about `namespace`, oldest first; works whether or not the webhook runs.
@@ -306,14 +306,14 @@ def unregister(client: Client) -> None:
         client.delete(f"/apis/admissionregistration.k8s.io/v1/{kind}")
 
 
-def pratique(*arguments: str | Path, timeout_seconds: float = 60) -> subprocess.CompletedProcess[str]:
+def pratique(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command line and return its outcome, whatever its exit status."""
     return subprocess.run(
         [sys.executable, "-m", "pratiquectl", *arguments],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=timeout_seconds,
+        timeout=2 * HANG_SECONDS,
         check=False,
     )
 
