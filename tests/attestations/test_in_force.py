@@ -89,7 +89,7 @@ def within(place: Place, test: Callable[[EvidenceInForce], Awaitable[None]], **o
     asyncio.run(asyncio.wait_for(run(), 60))
 
 
-async def facts(evidence: EvidenceInForce, reference: str, *, seconds: float = 20) -> Mapping[str, Fact]:
+async def facts(evidence: EvidenceInForce, reference: str, *, seconds: float = 60) -> Mapping[str, Fact]:
     found = {}
     for name in FACT_NAMES:
         gathered = await evidence.sources[name].gather([reference], deadline=time.monotonic() + seconds)

@@ -14,8 +14,9 @@ from evaluators.select import choose_engine, start_evaluator
 from pratique.decision import Decision, Evaluation
 from pratique.evaluator import Evaluator, Results
 from pratique.policy import PolicySet
-from pratiquectl.cases import SECONDS, decide, facts_of
+from pratiquectl.cases import decide, facts_of
 from tests.policies.cases import REPOSITORY, Case, load_cases, patched
+from tests.support.processes import HANG_SECONDS as SECONDS
 
 __all__ = ["ENGINES", "SECONDS", "Outcomes", "facts_of"]
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 REPOSITORY = Path(__file__).resolve().parents[4]
 CONFTEST = REPOSITORY / ".cache" / "tools" / "conftest"
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 60
 
 
 class Refused(Exception):
