@@ -77,7 +77,7 @@ def waiving(cluster: Cluster, crds: None, tmp_path_factory: pytest.TempPathFacto
         kubeconfig=prepare(cluster),
         arguments=(*FAST, "--approvers", str(trusted), "--approval-key", str(key), "--cluster-config"),
     ) as webhook:
-        webhook.register(cluster, probe=probe)
+        webhook.register(cluster, probe=probe, patient=True)
         try:
             yield webhook
         finally:

@@ -267,14 +267,21 @@ class Webhook:
             raise RuntimeError(f"pratique webhook-config: {printed.stderr}")
         return printed.stdout
 
-    def register(self, cluster: Cluster, *, probe: Mapping[str, Any]) -> None:
+    def register(self, cluster: Cluster, *, probe: Mapping[str, Any], patient: bool = False) -> None:
         """Register with the API server and return when `probe`, an object that must be refused, is refused.
+
+        A `patient` API server waits for answers as long as it can: a machine that is slow and busy, too, must make no
+        difference to tests.
 
         Raises:
             RuntimeError: the API server does not accept the configuration.
             TimeoutError: `probe` is still admitted.
         """
-        cluster.apply(self.configuration())
+        configuration = self.configuration()
+        assert "timeoutSeconds: 5\n" in configuration
+        cluster.apply(
+            configuration.replace("timeoutSeconds: 5\n", "timeoutSeconds: 30\n") if patient else configuration
+        )
         client = cluster.client()
         wait_until(
             lambda: not client.create(probe, dry_run=True).ok,
