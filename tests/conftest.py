@@ -25,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what is slow as a whole where nothing slow is asked for."""
+    if "not slow" in config.option.markexpr and collection_path.name.startswith("test_"):
+        return True if "\npytestmark = pytest.mark.slow\n" in collection_path.read_text() else None
+    return None
+
+
 def pytest_collection_finish() -> None:
     """Set what was collected aside: walking twenty thousand tests at each full collection of garbage slows tests down
     that have nothing to do with them."""

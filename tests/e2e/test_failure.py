@@ -65,7 +65,10 @@ def test_no_violating_pod_slips_in_while_the_webhook_starts(
 
     assert [done.name for done in stream.attempts if done.admitted] == []
     answers = {re.sub(r"bad-\d+", "bad", done.reason.splitlines()[0]) for done in stream.attempts if done.answered}
-    assert answers == {f"Pod {namespace}/bad is refused: 1 rule is broken."}
+    broken = f"Pod {namespace}/bad is refused: 1 rule is broken."
+    assert broken in answers
+    # An engine that gets no processor time for a second counts as hanging.
+    assert [answer for answer in answers - {broken} if "could not be evaluated" not in answer] == []
 
 
 @_ENGINES

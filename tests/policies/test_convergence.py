@@ -60,6 +60,8 @@ _OBJECTS: Mapping[str, dict[str, Any]] = {
     **dict(_examples()),
     **{case.name: case.object for case in (*batch_cases.CASES, *serving_cases.CASES)},
 }
+_DIFFERENT = {canonical_json(obj): name for name, obj in reversed([*_OBJECTS.items()])}.values()
+"""Twins may differ in what surrounds the object: what is the same object changes in the same way."""
 
 
 class _Digests:
@@ -162,7 +164,7 @@ def _check(judge: _Judge, obj: dict[str, Any]) -> None:
     assert judge.mutate(changed).patches == ()
 
 
-@pytest.mark.parametrize("name", _OBJECTS)
+@pytest.mark.parametrize("name", _DIFFERENT)
 def test_what_all_policies_change_converges(judge: _Judge, name: str) -> None:
     _check(judge, _OBJECTS[name])
 
