@@ -48,6 +48,12 @@ def _bind(folder: Path, *, name: str = "privileged", text: str = "") -> None:
     temporary.replace(folder / "bindings.yaml")
 
 
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two policies: to load all of them takes seconds, and is done in the first test."""
+    return _policies(tmp_path_factory.mktemp("library"))
+
+
 def _policies(folder: Path) -> Path:
     """A copy of two policies, to be changed."""
     for name in ("lib", "workload/privileged", "gpu/limit"):
@@ -56,9 +62,7 @@ def _policies(folder: Path) -> Path:
 
 
 @contextmanager
-def _serving(
-    folder: Path, config: Path, *arguments: str, policies: Path = REPOSITORY / "policies", **options: Any
-) -> Iterator[Webhook]:
+def _serving(folder: Path, config: Path, policies: Path, *arguments: str, **options: Any) -> Iterator[Webhook]:
     webhook = Webhook(folder / "webhook", config=config, policies=policies, arguments=(*_FAST, *arguments), **options)
     with webhook:
         yield webhook
@@ -216,8 +220,10 @@ def test_an_address_that_is_taken_is_one_sentence(tmp_path: Path, config: Path) 
         ]
 
 
-def test_a_restart_with_a_broken_configuration_serves_the_last_good_one(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config) as webhook:
+def test_a_restart_with_a_broken_configuration_serves_the_last_good_one(
+    tmp_path: Path, config: Path, library: Path
+) -> None:
+    with _serving(tmp_path, config, library) as webhook:
         good = _state(webhook)
         webhook.terminate()
         _bind(config, text="kind: [")
@@ -239,8 +245,8 @@ def test_a_restart_with_a_broken_configuration_serves_the_last_good_one(tmp_path
 # Following the files
 
 
-def test_a_broken_change_is_visible_and_changes_nothing(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config) as webhook:
+def test_a_broken_change_is_visible_and_changes_nothing(tmp_path: Path, config: Path, library: Path) -> None:
+    with _serving(tmp_path, config, library) as webhook:
         before = _state(webhook)
         _bind(config, text="kind: [")
         _until(webhook, lambda: _state(webhook)["problem"] != "", "the problem is visible")
@@ -264,7 +270,7 @@ def test_bundle_and_configuration_change_under_load_without_a_wrong_answer(tmp_p
     policies = _policies(tmp_path / "policies")
     rego = policies / "workload" / "privileged" / "privileged.rego"
     text = rego.read_text()
-    with _serving(tmp_path, config, policies=policies) as webhook, _load(webhook) as load:
+    with _serving(tmp_path, config, policies) as webhook, _load(webhook) as load:
         pairs = [_pair(_state(webhook))]
         for number in range(3):
             _bind(config, name=f"binding-{number}")
@@ -352,8 +358,8 @@ def _load(webhook: Webhook, *, identity: tuple[Path, Path] | None = None) -> Ite
 # TLS
 
 
-def test_certificates_rotate_under_load_without_a_failed_request(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config) as webhook, _load(webhook) as load:
+def test_certificates_rotate_under_load_without_a_failed_request(tmp_path: Path, config: Path, library: Path) -> None:
+    with _serving(tmp_path, config, library) as webhook, _load(webhook) as load:
         for _ in range(3):
             serial = webhook.new_certificate()
             _until(webhook, lambda serial=serial: webhook.served_certificate() == serial, "the new one is served")  # type: ignore[misc] # a lambda's default
@@ -364,8 +370,8 @@ def test_certificates_rotate_under_load_without_a_failed_request(tmp_path: Path,
         assert _state(webhook)["certificate"]["rotations"] == 3
 
 
-def test_a_broken_certificate_is_visible_and_changes_nothing(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config) as webhook:
+def test_a_broken_certificate_is_visible_and_changes_nothing(tmp_path: Path, config: Path, library: Path) -> None:
+    with _serving(tmp_path, config, library) as webhook:
         serial = webhook.served_certificate()
         key = next((webhook.folder / "tls").glob("serving.key"))
         key.write_text("no key")
@@ -423,8 +429,12 @@ def test_plain_http_needs_its_ugly_name_and_says_so(tmp_path: Path, config: Path
 # Ending
 
 
-def test_sigterm_finishes_what_is_in_flight_and_has_clients_go_elsewhere(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config, "--shutdown-delay-seconds", "300", "--read-timeout-seconds", "300") as webhook:
+def test_sigterm_finishes_what_is_in_flight_and_has_clients_go_elsewhere(
+    tmp_path: Path, config: Path, library: Path
+) -> None:
+    with _serving(
+        tmp_path, config, library, "--shutdown-delay-seconds", "300", "--read-timeout-seconds", "300"
+    ) as webhook:
         with _Client(webhook) as slow, _Client(webhook) as idle:
             idle.validate()
             half = len(_BAD) // 2
@@ -451,8 +461,8 @@ def test_sigterm_finishes_what_is_in_flight_and_has_clients_go_elsewhere(tmp_pat
     assert rows[-1].id == finished["auditAnnotations"]["decision-id"]
 
 
-def test_a_second_signal_hastens_the_end(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config, "--shutdown-delay-seconds", "300") as webhook:
+def test_a_second_signal_hastens_the_end(tmp_path: Path, config: Path, library: Path) -> None:
+    with _serving(tmp_path, config, library, "--shutdown-delay-seconds", "300") as webhook:
         webhook.process.send(signal.SIGTERM)
         _until(webhook, lambda: webhook.status("/readyz") == 503, "it says that it is not ready")
         webhook.process.send(signal.SIGINT)
@@ -460,8 +470,8 @@ def test_a_second_signal_hastens_the_end(tmp_path: Path, config: Path) -> None:
         assert webhook.process.wait() == 0
 
 
-def test_no_process_and_no_private_folder_is_left(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config) as webhook:
+def test_no_process_and_no_private_folder_is_left(tmp_path: Path, config: Path, library: Path) -> None:
+    with _serving(tmp_path, config, library) as webhook:
         children = webhook.children("")
         assert webhook.terminate() == 0
 
@@ -482,8 +492,8 @@ def test_sigterm_during_the_start_ends_it(tmp_path: Path, config: Path) -> None:
     assert sorted(path.name for path in webhook.folder.iterdir()) == ["state", "tls", "webhook.log"]
 
 
-def test_every_line_of_the_log_is_json(tmp_path: Path, config: Path) -> None:
-    with _serving(tmp_path, config) as webhook, _Client(webhook) as client:
+def test_every_line_of_the_log_is_json(tmp_path: Path, config: Path, library: Path) -> None:
+    with _serving(tmp_path, config, library) as webhook, _Client(webhook) as client:
         client.validate()
 
     lines = _log(webhook)
