@@ -266,6 +266,7 @@ def test_helper_that_fails_is_a_problem_and_the_file_still_counts(docker: Docker
     assert candidates.problems == (problem,)
 
 
+@pytest.mark.slow
 def test_helper_that_hangs_is_killed_with_its_children(docker: Docker) -> None:
     pid = docker.folder / "pid"
     docker.helper("store", f"sleep 600 & echo $! > {pid}; wait")
@@ -275,6 +276,7 @@ def test_helper_that_hangs_is_killed_with_its_children(docker: Docker) -> None:
     wait_until(lambda: not is_running(child), what="the helper's child is gone")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_helper_that_does_not_read_is_no_problem(docker: Docker, run: Callable[[Any], Candidates]) -> None:
     docker.helper("store", f"""echo '{{"Username": "ada", "Secret": "{SECRET}"}}'""")

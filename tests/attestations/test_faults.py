@@ -36,6 +36,8 @@ from tests.support.oci_registry import Pushed, Running, serve
 from tests.support.processes import wait_until
 from tests.support.registry_clients import plain, run, soon
 
+pytestmark = pytest.mark.slow
+
 NAME = "team/app"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 HTML = faults.answer(b"<html>Please log in</html>", Content_Type="text/html")

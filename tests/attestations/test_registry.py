@@ -395,6 +395,7 @@ def test_what_a_mirror_does_not_give_the_origin_is_asked_for(running: Running, f
         assert manifest(running.host, "v1", mirrored(running.host, mirror.host)).digest == image.digest
 
 
+@pytest.mark.slow
 def test_a_mirror_that_hangs_leaves_time_for_the_origin(running: Running) -> None:
     image = running.repository(REPOSITORY).image("v1")
     with fault_proxy(running.host) as mirror:

@@ -117,6 +117,7 @@ def test_what_cannot_be_compared_is_2(run: Any, webhook: Webhook, tmp_path: Path
     assert run(tmp_path / "b.yaml", *there(webhook))[0] == 2
 
 
+@pytest.mark.slow
 def test_a_webhook_that_is_not_there_or_not_trusted_is_2(run: Any, webhook: Webhook, tmp_path: Path) -> None:
     file = write(tmp_path / "a.yaml", bad())
     code, out, _ = run(file, "--server", "https://127.0.0.1:1", "--ca", str(webhook.authority))

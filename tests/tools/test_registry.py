@@ -56,6 +56,7 @@ sys.stdin.read()
         wait_until(lambda: not is_running(registry), what="the registry ends with its parent")
 
 
+@pytest.mark.slow
 def test_token_is_for_its_scope_and_its_time() -> None:
     with serve(login=LOGIN, token_seconds=1) as running:
         repository = running.repository("team/app")

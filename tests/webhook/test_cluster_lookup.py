@@ -424,6 +424,7 @@ def test_without_an_api_server_there_is_no_parent() -> None:
     assert reason == "no API server is configured; start the webhook with --kubeconfig or --in-cluster"
 
 
+@pytest.mark.slow
 def test_the_keys_of_a_kubeconfig_are_written_to_the_private_directory_only(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
