@@ -29,7 +29,7 @@ COVERAGE_FLOOR := 90
 
 check: setup ## the quick half of `test`
 	@$(MAKE) --no-print-directory lint types layers rego
-	@$(BIN)/python -m pytest -m "not e2e and not slow" -n auto --dist loadfile --timeout 60 -q
+	@$(BIN)/python -m pytest -m "not e2e and not slow" -n auto --dist loadfile --timeout 120 -q
 
 lint:
 	@echo "== ruff"

@@ -34,7 +34,7 @@ REPOSITORY = "team/app"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
-@pytest.fixture(params=["referrers", "no referrers", "debian"])
+@pytest.fixture(params=["referrers", "no referrers", pytest.param("debian", marks=pytest.mark.slow)])
 def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     """A registry of each kind; tests that do not care which take `running`."""
     if request.param == "debian" and not oci_registry.is_debian_installed():

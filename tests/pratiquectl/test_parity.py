@@ -19,8 +19,9 @@ from tests.support.parity import all_cases, some_cases, write_bindings, write_ca
 from tests.support.small_bundle import small_bundle
 from tests.support.webhook import Webhook
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("engine", ["opa", "regopy"])
 def test_all_cases_and_examples_come_to_the_same_at_both_doors(
     engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -117,7 +118,6 @@ def test_what_cannot_be_compared_is_2(run: Any, webhook: Webhook, tmp_path: Path
     assert run(tmp_path / "b.yaml", *there(webhook))[0] == 2
 
 
-@pytest.mark.slow
 def test_a_webhook_that_is_not_there_or_not_trusted_is_2(run: Any, webhook: Webhook, tmp_path: Path) -> None:
     file = write(tmp_path / "a.yaml", bad())
     code, out, _ = run(file, "--server", "https://127.0.0.1:1", "--ca", str(webhook.authority))
