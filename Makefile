@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types layers rego unit e2e bench cluster lock generated clean
+.PHONY: help setup run test check lint types layers rego bench cluster lock generated clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -29,7 +29,7 @@ COVERAGE_FLOOR := 90
 
 check: setup ## the quick half of `test`
 	@$(MAKE) --no-print-directory lint types layers rego
-	@$(BIN)/python -m pytest -m "not e2e and not slow" -n auto --dist loadfile --timeout 60 -q
+	@$(BIN)/python -m pytest -m "not e2e and not slow" -n auto --dist loadfile --timeout 120 -q
 
 lint:
 	@echo "== ruff"

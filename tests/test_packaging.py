@@ -31,9 +31,17 @@ def test_the_wheel_holds_the_packages_and_no_policies(tmp_path: Path) -> None:
     assert "evaluators/capabilities.json" in zipfile.ZipFile(wheel).namelist()
 
 
+def test_every_target_of_make_is_listed_with_what_it_does() -> None:
+    targets = (ROOT / "Makefile").read_text().partition(".PHONY: ")[2].partition("\n")[0].split()
+    parts = {"lint", "types", "layers", "rego"}  # of `test`
+    shown = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert {line.split()[1] for line in shown.splitlines()} == {*targets} - parts
+
+
 def test_the_locks_pin_hashes_and_name_no_host() -> None:
-    for lock in ("runtime.txt", "dev.txt"):
+    for lock in ("runtime.txt", "conftest.txt", "dev.txt"):
         text = (ROOT / "requirements" / lock).read_text()
+        assert "://" not in text
         pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
         assert pins
         assert all("==" in pin for pin in pins)

@@ -274,6 +274,7 @@ def test_helper_that_fails_is_a_problem_and_the_file_still_counts(docker: Docker
     assert candidates.problems == (problem,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", ["wait", "exit"])
 def test_helper_that_hangs_is_killed_with_its_children(docker: Docker, then: str) -> None:
     pid = docker.folder / "pid"
@@ -281,9 +282,10 @@ def test_helper_that_hangs_is_killed_with_its_children(docker: Docker, then: str
     candidates = found(docker.write({"credsStore": "store"}), "quay.io/a", seconds=3.0)
     assert candidates.problems == ("docker-credential-store took longer than 3.0 s for quay.io",)
     child = int(pid.read_text())
-    wait_until(lambda: not is_running(child), timeout_seconds=10, what="the helper's child is gone")
+    wait_until(lambda: not is_running(child), what="the helper's child is gone")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_helper_that_does_not_read_is_no_problem(docker: Docker, run: Callable[[Any], Candidates]) -> None:
     docker.helper("store", f"""echo '{{"Username": "ada", "Secret": "{SECRET}"}}'""")

@@ -35,7 +35,7 @@ AMD64, ARM64 = {"os": "linux", "architecture": "amd64"}, {"os": "linux", "archit
 SIGNATURE_NOTES = {"dev.cosignproject.cosign/signature": "MEUC"}
 
 
-@pytest.fixture(params=["referrers", "no referrers"])
+@pytest.fixture(params=["referrers", pytest.param("no referrers", marks=pytest.mark.slow)])
 def running(request: pytest.FixtureRequest) -> Iterator[Running]:
     with serve(referrers=request.param == "referrers") as running:
         yield running

@@ -36,6 +36,8 @@ from tests.support.oci_registry import Pushed, Running, serve
 from tests.support.processes import wait_until
 from tests.support.registry_clients import plain, run, soon
 
+pytestmark = pytest.mark.slow
+
 NAME = "team/app"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 HTML = faults.answer(b"<html>Please log in</html>", Content_Type="text/html")
@@ -211,7 +213,7 @@ def test_who_gives_up_leaves_nothing_behind(proxy: FaultProxy, image: Pushed) ->
     async def act(client: RegistryClient) -> Found:
         proxy.fault = faults.silent
         waiting = [asyncio.create_task(look(client, proxy, image, deadline=soon())) for _ in range(10)]
-        all_ask = partial(wait_until, lambda: len(proxy.requests) >= CONNECTIONS_PER_HOST, timeout_seconds=60)
+        all_ask = partial(wait_until, lambda: len(proxy.requests) >= CONNECTIONS_PER_HOST)
         await asyncio.to_thread(all_ask, what="as many requests as there may be are under way")
         for task in waiting:
             task.cancel()

@@ -102,7 +102,7 @@ def outcome(evidence: Verified | Piece) -> Digest | Refused | None:
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(data=st.data())
 def test_any_value_in_any_place_is_read_or_refused(data: st.DataObject) -> None:
     predicate_type, whole = data.draw(st.sampled_from(sorted(DOCUMENTS.values(), key=lambda pair: pair[0])))
@@ -118,7 +118,7 @@ def test_each_place_takes_each_type(name: str, value: Any) -> None:
         outcome(verified(predicate_type, put(whole, path, value)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(content=st.binary(max_size=200) | ANY_VALUE.map(lambda value: repr(value).encode(errors="replace")))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     for media_type in ("application/vnd.cyclonedx+json", "application/spdx+json", "application/vnd.in-toto+json", ""):

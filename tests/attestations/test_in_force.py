@@ -86,10 +86,10 @@ def within(place: Place, test: Callable[[EvidenceInForce], Awaitable[None]], **o
         finally:
             await evidence.aclose()
 
-    asyncio.run(asyncio.wait_for(run(), 60))
+    asyncio.run(asyncio.wait_for(run(), 120))
 
 
-async def facts(evidence: EvidenceInForce, reference: str, *, seconds: float = 20) -> Mapping[str, Fact]:
+async def facts(evidence: EvidenceInForce, reference: str, *, seconds: float = 60) -> Mapping[str, Fact]:
     found = {}
     for name in FACT_NAMES:
         gathered = await evidence.sources[name].gather([reference], deadline=time.monotonic() + seconds)

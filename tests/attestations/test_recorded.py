@@ -36,7 +36,7 @@ def written(folder: Path, keys: str, facts: dict[str, Any]) -> Path:
 
 def gathered(file: Path, obj: dict[str, Any], *, now: datetime = NOW) -> dict[str, Fact]:
     sources = load_facts(file, clock=lambda: now)
-    found = asyncio.run(gather_facts(sources, ["signatures"], subject_of(obj), deadline=time.monotonic() + 1))
+    found = asyncio.run(gather_facts(sources, ["signatures"], subject_of(obj), deadline=time.monotonic() + 60))
     return dict(found["signatures"])
 
 

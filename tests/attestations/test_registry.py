@@ -34,7 +34,7 @@ REPOSITORY = "team/app"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
-@pytest.fixture(params=["referrers", "no referrers", "debian"])
+@pytest.fixture(params=["referrers", "no referrers", pytest.param("debian", marks=pytest.mark.slow)])
 def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     """A registry of each kind; tests that do not care which take `running`."""
     if request.param == "debian" and not oci_registry.is_debian_installed():
@@ -403,6 +403,7 @@ def test_what_a_mirror_does_not_give_the_origin_is_asked_for(running: Running, f
         assert manifest(running.host, "v1", mirrored(running.host, mirror.host)).digest == image.digest
 
 
+@pytest.mark.slow
 def test_a_mirror_that_hangs_leaves_time_for_the_origin(running: Running) -> None:
     image = running.repository(REPOSITORY).image("v1")
     with fault_proxy(running.host) as mirror:

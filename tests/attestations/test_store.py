@@ -492,6 +492,8 @@ def test_only_so_many_are_read_at_one_time(monkeypatch: pytest.MonkeyPatch) -> N
         store = EvidenceStore(reader)
         images = [image(f"r.example/app@sha256:{number:064x}") for number in range(20)]
         store.prefetch(images)
+        while len(reader.read_images) < 3:  # noqa: ASYNC110 - what is waited for is no event
+            await asyncio.sleep(0)
         await asyncio.sleep(0.05)
         assert len(reader.read_images) == 3
         reader.gate.set()

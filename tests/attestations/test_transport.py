@@ -38,6 +38,8 @@ from tests.support.oci_registry import PASSWORD, USER, Running, serve
 from tests.support.pki import Authority
 from tests.support.registry_clients import login, plain, run, soon
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = "team/app"
 
 

@@ -17,7 +17,10 @@ from bench import loadgen
 from bench.reviews import Entry
 from tests.support.cluster import REPOSITORY
 
-pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="the load generator is built with Go")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("go") is None, reason="the load generator is built with Go"),
+]
 
 UID = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
 Answer = Callable[[str], tuple[int, object]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 from bench.processes import MemoryPeak, cpu_seconds, family, memory_bytes
+from tests.support.processes import wait_until
 
 BUSY = "import time\nblock = bytearray(b'x') * 40_000_000\nwhile True: time.process_time()"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {BUSY!r}])"
@@ -15,10 +15,10 @@ PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {
 def test_children_count() -> None:
     with subprocess.Popen([sys.executable, "-S", "-c", PARENT]) as parent:
         try:
-            until = time.monotonic() + 20
             with MemoryPeak(parent.pid) as peak:
-                while (cpu_seconds(parent.pid) < 0.3 or peak.bytes < 40_000_000) and time.monotonic() < until:
-                    time.sleep(0.05)
+                wait_until(
+                    lambda: cpu_seconds(parent.pid) >= 0.3 and peak.bytes > 40_000_000, what="it has used something"
+                )
             members = family(parent.pid)
             assert members[0] == parent.pid
             assert len(members) == 2

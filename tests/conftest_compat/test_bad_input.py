@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest_compat.compare import REPOSITORY, Case, Outcome, pratique, same, write
 from tests.conftest_compat.corpus import FILES, POD
+from tests.support.processes import HANG_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -46,11 +47,9 @@ def run(folder: Path, arguments: str, **more: str) -> Outcome:
 
 
 def test_a_policy_that_loops_is_ended(folder: Path) -> None:
-    started = time.monotonic()
     done = run(folder, "test -p loops --timeout 1 pod.yaml")
     assert (done.code, done.stdout) == (1, "")
     assert "no answer within 1 s: does a policy loop? (--timeout)" in done.stderr
-    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "nope", "inf", "nan"])
@@ -83,16 +82,11 @@ def test_no_opa_outlives_us(folder: Path, number: signal.Signals, tmp_path: Path
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored, where tests run in the background
     )
-    until = time.monotonic() + 20
-    while not opa_processes(f"unix://{temporary}") and time.monotonic() < until:
-        time.sleep(0.02)
-    time.sleep(0.5)
+    wait_until(lambda: opa_processes(f"unix://{temporary}") != [], what="OPA runs")
+    time.sleep(0.5)  # by now it most likely evaluates
     process.send_signal(number)
-    process.wait(20)
-    until = time.monotonic() + 5
-    while opa_processes(f"unix://{temporary}") and time.monotonic() < until:
-        time.sleep(0.05)
-    assert opa_processes(f"unix://{temporary}") == []
+    process.wait(HANG_SECONDS)
+    wait_until(lambda: opa_processes(f"unix://{temporary}") == [], what="OPA has ended")
     if number != signal.SIGKILL:
         assert list(temporary.iterdir()) == []
 

@@ -109,7 +109,7 @@ def govern(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Govern
             kubeconfig=kubeconfig,
             arguments=(*FAST, *arguments),
         ) as webhook:
-            webhook.register(cluster, probe=probe)
+            webhook.register(cluster, probe=probe, patient=True)
             try:
                 yield webhook
             finally:

@@ -93,7 +93,7 @@ def test_a_deployment_is_judged_with_the_autoscaler_that_was_there_first(
     time.sleep(11)  # longer than what was only admitted is believed: from here on it is the watch that knows
     assert admin.create(llm(namespace)).status == 403
     assert admin.delete(f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers/llm").ok
-    wait_until(lambda: admin.create(llm(namespace), dry_run=True).ok, timeout_seconds=10, what="it is known to be gone")
+    wait_until(lambda: admin.create(llm(namespace), dry_run=True).ok, what="it is known to be gone")
 
 
 @pytest.mark.parametrize("first", ["autoscaler", "deployment"])
@@ -109,16 +109,14 @@ def test_kubectl_apply_of_both_in_either_order(webhook: Webhook, cluster: Cluste
 def test_an_autoscaler_whose_crd_came_later_is_found(webhook: Webhook, admin: Client, namespace: str) -> None:
     assert admin.create(_CRD).ok
     try:
-        wait_until(
-            lambda: admin.create(scaled_object(namespace, 9)).ok, timeout_seconds=20, what="the CRD is established"
-        )
+        wait_until(lambda: admin.create(scaled_object(namespace, 9)).ok, what="the CRD is established")
         assert "this Deployment can use 9 GPUs" in admin.create(llm(namespace)).message
 
         def followed() -> bool:
             state = json.loads(webhook.get("/readyz?verbose").data)["cluster_context"]["scaledobjects.keda.sh"]
             return state["served"] is True and state["known"] == 1
 
-        wait_until(followed, timeout_seconds=30, what="the ScaledObjects are followed")
+        wait_until(followed, what="the ScaledObjects are followed")
         time.sleep(11)
         assert admin.create(llm(namespace)).status == 403
         assert 'pratique_context_objects{resource="scaledobjects.keda.sh"} 1.0' in webhook.get("/metrics").data.decode()
@@ -137,6 +135,4 @@ def test_claims_of_the_cluster_are_counted(webhook: Webhook, admin: Client, name
     assert admin.create(template).ok
     pod = workloads.pod("server", namespace=namespace, gpus=0)
     pod["spec"]["resourceClaims"] = [{"name": "g", "resourceClaimTemplateName": "eight"}]
-    wait_until(
-        lambda: "can use 8 GPUs" in admin.create(pod, dry_run=True).message, timeout_seconds=10, what="the claim counts"
-    )
+    wait_until(lambda: "can use 8 GPUs" in admin.create(pod, dry_run=True).message, what="the claim counts")

@@ -27,8 +27,8 @@ def test_certificates_change_under_load_without_a_failed_request(
     with Stream(admin.create, make, parallel=8) as stream:
         for _ in range(_CHANGES):
             serial = own_webhook.new_certificate()
-            wait_until(partial(_serves, own_webhook, serial), timeout_seconds=10, what="the new certificate is served")
-            stream.wait_for(lambda done: done.admitted, count=20, timeout_seconds=30, what="requests go on")
+            wait_until(partial(_serves, own_webhook, serial), what="the new certificate is served")
+            stream.wait_for(lambda done: done.admitted, count=20, what="requests go on")
 
     assert [done.response.message for done in stream.attempts if not done.admitted] == []
 
@@ -54,7 +54,7 @@ def test_each_decision_is_made_with_one_bundle_and_one_configuration(
             policy.write_text(words[word])
             (own_webhook.config / "bindings.yaml").write_text(deny_and_warn(max_gpus=limit))
             says_so = partial(_says_so, word, str(limit))
-            stream.wait_for(says_so, count=10, timeout_seconds=20, what=f"decisions say {word!r} and {limit}")
+            stream.wait_for(says_so, count=10, what=f"decisions say {word!r} and {limit}")
 
     assert [done for done in stream.attempts if not done.answered or done.admitted] == []
     rows = own_webhook.decisions(namespace)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support import workloads
 from tests.support.cluster import REPOSITORY, Cluster, ToolMissingError
+from tests.support.demo import FOLDER
 from tests.support.processes import Process, is_running, wait_until
 
 
@@ -91,27 +93,56 @@ def test_the_cluster_ends_with_its_owner_however_that_ends(tmp_path: Path, numbe
         owner.send_signal(number)
     wait_until(
         lambda: not any(is_running(pid) for pid in pids),
-        timeout_seconds=10,
         what="etcd and kube-apiserver end",
     )
+
+
+def test_make_cluster_says_what_to_try_and_leaves_no_process(tmp_path: Path) -> None:
+    process = Process([sys.executable, "-m", "tests.support.cluster"], log=tmp_path / "log", cwd=REPOSITORY)
+    try:
+        wait_until(
+            lambda: "Ctrl-C stops everything." in process.tail() or process.poll() == 2,
+            what="it is ready",
+            timeout_seconds=240,
+        )
+        if "already runs" in process.tail():
+            pytest.skip("`make cluster` runs in another terminal")
+        said = process.tail(30)
+        process.send(signal.SIGINT)
+        assert process.wait() == 0
+    finally:
+        process.stop()
+    assert " apply -f examples/" in said
+    assert "decisions list --state" in said
+    assert process.tail().endswith("stopped; no process is left")
+    assert _processes_of(FOLDER) == []
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """The command lines that name something in `folder`."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(file.read_text(errors="replace").replace("\0", " "))
+    return [command for command in found if f"{folder}/" in command]
 
 
 def test_a_process_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
     child = tmp_path / "child"
     script = f"trap '' TERM; sleep 60 & echo $! > {child}; echo ready; wait; sleep 60"
     process = Process(["sh", "-c", script], log=tmp_path / "log")
-    wait_until(lambda: process.tail() == "ready", timeout_seconds=5, what="the script is ready", process=process)
+    wait_until(lambda: process.tail() == "ready", what="the script is ready", process=process)
 
     assert process.stop(grace_seconds=0.1) is None
 
     assert not is_running(process.pid)
-    wait_until(lambda: not is_running(int(child.read_text())), timeout_seconds=2, what="its child ends")
+    wait_until(lambda: not is_running(int(child.read_text())), what="its child ends")
 
 
 def test_the_exit_status_of_a_process_is_its_own(tmp_path: Path) -> None:
     process = Process(["sh", "-c", "exit 3"], log=tmp_path / "log")
 
-    assert process.wait(timeout_seconds=5) == 3
+    assert process.wait() == 3
     assert process.stop() == 3
 
 

@@ -55,7 +55,7 @@ def guarded(cluster: Cluster) -> Iterator[Client]:
     def in_force() -> bool:
         return not eve.request("DELETE", f"{VALIDATING}/{NAME}", query={"dryRun": "All"}).ok
 
-    wait_until(in_force, timeout_seconds=30, what="the guard is in force")
+    wait_until(in_force, what="the guard is in force")
     yield grace
     for path in (
         f"{GROUP}/validatingadmissionpolicybindings/{NAME}-guard",
@@ -149,5 +149,5 @@ def test_a_break_glass_user_does_it_and_the_audit_log_says_so(cluster: Cluster, 
         events = [json.loads(line) for line in text.splitlines() if f"{NAME}-guard/bypass" in line]
         return [event["annotations"][f"{NAME}-guard/bypass"] for event in events]
 
-    wait_until(lambda: found() != [], timeout_seconds=10, what="the audit log has it")
+    wait_until(lambda: found() != [], what="the audit log has it")
     assert found()[-1] == f"break-glass user {GRACE} removed or weakened Pratique's own webhook"

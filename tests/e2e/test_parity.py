@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -104,7 +103,7 @@ def definitions(cluster: Cluster) -> Iterator[None]:
     yield
     for name in _defined(client) - before:
         client.delete(f"{_CRDS}/{name}")
-    wait_until(lambda: _defined(client) <= before, timeout_seconds=60, what="the kinds of this test are gone")
+    wait_until(lambda: _defined(client) <= before, what="the kinds of this test are gone")
 
 
 @pytest.mark.usefixtures("definitions")
@@ -156,7 +155,6 @@ def compare(
         write_bindings(config, PolicySet.load(policies), cases)
         _prepare(cluster, folder, namespaces(cases))
         with govern(engine=engine, bindings=(config / "all.yaml").read_text(), library=policies):
-            _patient(cluster.client())
             main(
                 [
                     *("parity", str(folder), "--kubeconfig", str(cluster.kubeconfig()), "-o", "json"),
@@ -203,15 +201,6 @@ def _unexplained(name: str, compared: Mapping[str, Any]) -> list[str]:
     return left
 
 
-def _patient(client: Client) -> None:
-    """Let the API server wait as long as it can: a machine that does other things too must make no difference."""
-    for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations"):
-        for found in client.get(f"/apis/admissionregistration.k8s.io/v1/{kind}").body["items"]:
-            webhooks = [{**webhook, "timeoutSeconds": 30} for webhook in found["webhooks"]]
-            path = f"/apis/admissionregistration.k8s.io/v1/{kind}/{found['metadata']['name']}"
-            assert client.merge(path, {"webhooks": webhooks}).ok
-
-
 def _prepare(cluster: Cluster, folder: Path, names: Iterable[str]) -> None:
     """Every namespace and every kind of the input, so that nothing is refused for want of one."""
     client = cluster.client()
@@ -222,9 +211,11 @@ def _prepare(cluster: Cluster, folder: Path, names: Iterable[str]) -> None:
         (obj["apiVersion"], obj["kind"]) for file in folder.rglob("*.json") for obj in [json.loads(file.read_text())]
     }
     made = [name for kind in sorted(kinds) if (name := _define(client, *kind))]
-    until = time.monotonic() + 30
-    while not all(_established(client.get(f"{_CRDS}/{name}").body) for name in made) and time.monotonic() < until:
-        time.sleep(0.1)
+    wait_until(
+        lambda: all(_established(client.get(f"{_CRDS}/{name}").body) for name in made),
+        what="the kinds of the input are established",
+        every=0.1,
+    )
 
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -77,7 +77,7 @@ def waiving(cluster: Cluster, crds: None, tmp_path_factory: pytest.TempPathFacto
         kubeconfig=prepare(cluster),
         arguments=(*FAST, "--approvers", str(trusted), "--approval-key", str(key), "--cluster-config"),
     ) as webhook:
-        webhook.register(cluster, probe=probe)
+        webhook.register(cluster, probe=probe, patient=True)
         try:
             yield webhook
         finally:
@@ -199,7 +199,7 @@ def condition(client: Client, path: str) -> tuple[str, str, str]:
 
 
 def until(webhook: Webhook, ready: Any, what: str) -> None:
-    wait_until(ready, timeout_seconds=20, what=what, process=webhook.process)
+    wait_until(ready, what=what, process=webhook.process)
 
 
 def test_an_approved_waiver_lets_in_what_it_covers_and_says_so(

@@ -11,6 +11,7 @@ from pathlib import Path
 from pratique.decision import Severity
 from pratique.evaluator import Results
 from pratique.policy import Module, PolicyMetadata, PolicySet
+from tests.support.processes import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 OPA = Path(os.environ.get("PRATIQUE_OPA") or ROOT / ".cache" / "tools" / "opa")
@@ -84,5 +85,6 @@ def said(results: Sequence[Results]) -> list[dict[str, list[str]]]:
     ]
 
 
-def soon(seconds: float = 10.0) -> float:
+def soon(seconds: float = HANG_SECONDS) -> float:
+    """A deadline: by default one that is met unless something hangs."""
     return time.monotonic() + seconds

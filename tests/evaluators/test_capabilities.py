@@ -397,6 +397,7 @@ def test_a_tricky_policy_passes(tmp_path: Path) -> None:
     capabilities.check(policies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [None, *sorted((ROOT / "policies").rglob("*.rego"))], ids=lambda path: path.name if path else ""
 )

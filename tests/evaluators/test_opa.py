@@ -20,17 +20,16 @@ from typing import Any
 import pytest
 import uvloop
 
-from evaluators.opa import OpaEvaluator
-from evaluators.opa_child import Child
+from evaluators.opa import OpaEvaluator, _pause
+from evaluators.opa_child import PING_SECONDS, WATCH_SECONDS, Child
 from evaluators.opa_client import Pool, evaluate
 from pratique.errors import ConfigError, EvaluationError, PolicyError, Problem
 from pratique.evaluator import PolicyResult
 from pratique.policy import Module, PolicySet
 from tests.evaluators.bundle import DIGEST, OPA, ROOT, document, echo, policy_set, said, soon
+from tests.support.processes import HANG_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
-
-RECOVERY_SECONDS = 2.0
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -41,9 +40,9 @@ def run(request: pytest.FixtureRequest) -> Run:
     return uvloop.run if request.param == "uvloop" else asyncio.run
 
 
-async def ask(evaluator: OpaEvaluator, *messages: str, seconds: float = 10.0) -> list[str]:
+async def ask(evaluator: OpaEvaluator, *messages: str) -> list[str]:
     """What the echo answers."""
-    [answer] = said(await evaluator.evaluate([echo(*messages)], deadline=soon(seconds)))
+    [answer] = said(await evaluator.evaluate([echo(*messages)], deadline=soon()))
     return answer["test/echo"]
 
 
@@ -83,15 +82,32 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def until_it_answers(evaluator: OpaEvaluator) -> float:
-    """Seconds until an evaluation succeeds."""
-    start = time.monotonic()
-    while True:
-        try:
-            assert await ask(evaluator, "back", seconds=0.2) == ["back"]
-            return time.monotonic() - start
-        except EvaluationError:
+async def until_it_answers(evaluator: OpaEvaluator) -> None:
+    """Wait until an evaluation succeeds."""
+    while (refused := await refusal(evaluator)) is not None:
+        assert "before the deadline" not in refused
+        await asyncio.sleep(0.01)
+
+
+async def refusal(evaluator: OpaEvaluator) -> str | None:
+    """Why an evaluation fails now; None if it succeeds."""
+    try:
+        assert await ask(evaluator, "x") == ["x"]
+    except EvaluationError as error:
+        return str(error)
+    return None
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(HANG_SECONDS):
+        while not condition():  # noqa: ASYNC110 - what is waited for is no event
             await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A health check may take as long as it does on this machine: what answers in the end does not hang."""
+    monkeypatch.setattr("evaluators.opa_child.PING_SECONDS", HANG_SECONDS)
 
 
 # What it answers
@@ -123,7 +139,7 @@ def test_the_key_policies_need_not_be_first() -> None:
 def test_a_thousand_at_once(run: Run) -> None:
     async def act() -> None:
         async with started() as evaluator:
-            answers = await asyncio.gather(*(ask(evaluator, f"message {number}", seconds=30) for number in range(1000)))
+            answers = await asyncio.gather(*(ask(evaluator, f"message {number}") for number in range(1000)))
             assert answers == [[f"message {number}"] for number in range(1000)]
 
     run(act())
@@ -188,23 +204,19 @@ def test_a_deadline_in_the_past_asks_nobody() -> None:
     asyncio.run(act())
 
 
-def test_slow_policies_end_at_their_deadline_and_hold_up_nobody(run: Run) -> None:
+def test_slow_policies_end_at_their_deadline_and_hold_up_nobody(run: Run, patient: None) -> None:
     async def act() -> None:
         async with started() as evaluator:
-            start = time.monotonic()
-            slow = [
-                asyncio.create_task(evaluator.evaluate([document("test/slow", rounds=10**7)], deadline=soon(0.5)))
-                for _ in range(4)
-            ]
+            endless = document("test/slow", rounds=10**7)
+            slow = [asyncio.create_task(evaluator.evaluate([endless], deadline=soon())) for _ in range(4)]
             await asyncio.sleep(0.1)
-            assert await ask(evaluator, "quick", seconds=0.4) == ["quick"]
-            failures = await asyncio.gather(*slow, return_exceptions=True)
-            assert [str(failure) for failure in failures] == ["OPA gave no answer before the deadline"] * 4
-            assert time.monotonic() - start < 1.5
-            await asyncio.sleep(0.3)  # OPA notices that nobody waits any more, and stops
-            before = cpu_seconds(process_id(evaluator))
-            await asyncio.sleep(0.5)
-            assert cpu_seconds(process_id(evaluator)) - before < 0.3
+            assert await ask(evaluator, "quick") == ["quick"]
+            with pytest.raises(EvaluationError, match=r"^OPA gave no answer before the deadline$"):
+                await evaluator.evaluate([endless], deadline=soon(0.3))
+            assert not any(task.done() for task in slow)
+            for task in slow:
+                task.cancel()
+            await until_idle(process_id(evaluator))  # OPA notices that nobody waits any more, and stops
             assert evaluator.restarts == 0
 
     run(act())
@@ -214,21 +226,35 @@ def test_a_caller_that_gives_up_frees_its_connection() -> None:
     async def act() -> None:
         async with started() as evaluator:
             slow = [
-                asyncio.create_task(evaluator.evaluate([document("test/slow", rounds=10**7)], deadline=soon(60)))
+                asyncio.create_task(evaluator.evaluate([document("test/slow", rounds=10**7)], deadline=soon()))
                 for _ in range(20)
             ]
             await asyncio.sleep(0.1)
             for task in slow:
                 task.cancel()
-            assert await ask(evaluator, "free", seconds=5) == ["free"]
+            assert await ask(evaluator, "free") == ["free"]
 
     asyncio.run(act())
+
+
+async def until_idle(pid: int) -> None:
+    """Wait until a process uses no processor time for a while."""
+    used = -1.0
+    async with asyncio.timeout(HANG_SECONDS):
+        while (now := cpu_seconds(pid)) != used:
+            used = now
+            await asyncio.sleep(0.3)
 
 
 # What happens to the child
 
 
-def test_killed_under_load_everything_ends_and_it_is_back(run: Run) -> None:
+def test_it_is_back_within_two_seconds_unless_the_machine_is_slow() -> None:
+    """What we wait of our own accord: until a hang is noticed, then before the new child."""
+    assert WATCH_SECONDS + PING_SECONDS + _pause(1) <= 1.0
+
+
+def test_killed_under_load_everything_ends_and_it_is_back(run: Run, patient: None) -> None:
     async def act() -> None:
         async with started() as evaluator:
             first = process_id(evaluator)
@@ -239,7 +265,7 @@ def test_killed_under_load_everything_ends_and_it_is_back(run: Run) -> None:
                 while not stop.is_set():
                     word = f"client {number}"
                     try:
-                        answer = await ask(evaluator, word, seconds=5)
+                        answer = await ask(evaluator, word)
                     except EvaluationError:
                         outcomes["error"] += 1
                         await asyncio.sleep(0.001)
@@ -248,14 +274,13 @@ def test_killed_under_load_everything_ends_and_it_is_back(run: Run) -> None:
                         outcomes["right"] += 1
 
             clients = [asyncio.create_task(client(number)) for number in range(300)]
-            await asyncio.sleep(0.3)
+            await until(lambda: outcomes["right"] > 300)
             before = dict(outcomes)
             os.kill(first, signal.SIGKILL)
-            assert await until_it_answers(evaluator) < RECOVERY_SECONDS
-            await asyncio.sleep(0.2)
+            await until_it_answers(evaluator)
+            await until(lambda: outcomes["right"] > before["right"] + 300)
             stop.set()
-            await asyncio.wait_for(asyncio.gather(*clients), timeout=6)
-            assert outcomes["right"] > before["right"] > 0
+            await asyncio.gather(*clients)
             assert outcomes["error"] > before["error"] == 0
             assert evaluator.restarts == 1
             assert not is_running(first)
@@ -268,13 +293,12 @@ def test_killed_with_slow_requests_in_flight_they_fail_at_once(run: Run) -> None
     async def act() -> None:
         async with started() as evaluator:
             asked = document("test/slow", rounds=10**7)
-            slow = [asyncio.create_task(evaluator.evaluate([asked], deadline=soon(60))) for _ in range(200)]
+            slow = [asyncio.create_task(evaluator.evaluate([asked], deadline=soon())) for _ in range(200)]
             await asyncio.sleep(0.1)
-            start = time.monotonic()
             os.kill(process_id(evaluator), signal.SIGKILL)
             failures = await asyncio.gather(*slow, return_exceptions=True)
-            assert time.monotonic() - start < 10  # of the 60 s that each had; a busy machine takes some
             assert {type(failure) for failure in failures} == {EvaluationError}
+            assert [str(failure) for failure in failures if "before the deadline" in str(failure)] == []
 
     run(act())
 
@@ -284,26 +308,24 @@ def test_stopped_under_load_requests_end_at_their_deadline_and_it_is_replaced(ru
         async with started() as evaluator:
             hanging = process_id(evaluator)
             os.kill(hanging, signal.SIGSTOP)
-            start = time.monotonic()
             large = echo("x" * 1_000_000)  # fills the sockets, too
 
-            async def ask(seconds: float) -> float:
-                with pytest.raises(EvaluationError):
+            async def refused(seconds: float) -> str:
+                with pytest.raises(EvaluationError) as raised:
                     await evaluator.evaluate([large, large], deadline=soon(seconds))
-                return time.monotonic() - start
+                return str(raised.value)
 
-            at_their_deadline = await asyncio.gather(*(ask(0.2) for _ in range(50)))
-            assert max(at_their_deadline) < 0.8
-            assert max(await asyncio.gather(*(ask(30) for _ in range(5)))) < RECOVERY_SECONDS
+            asked = [asyncio.create_task(refused(seconds)) for seconds in (*[HANG_SECONDS] * 5, *[0.2] * 50)]
+            reasons = await asyncio.gather(*asked)
+            assert [reason for reason in reasons[:5] if "hangs and is ended" not in reason] == []
             await until_it_answers(evaluator)
-            assert time.monotonic() - start < RECOVERY_SECONDS
             assert evaluator.restarts == 1
             assert not is_running(hanging)
 
     run(act())
 
 
-def test_busy_is_not_hanging() -> None:
+def test_busy_is_not_hanging(patient: None) -> None:
     async def act() -> None:
         async with started() as evaluator:
             asked = document("test/slow", rounds=10**7)
@@ -324,13 +346,13 @@ def test_while_it_cannot_be_started_requests_fail_at_once_with_the_reason(tmp_pa
         try:
             binary.unlink()
             os.kill(process_id(evaluator), signal.SIGKILL)
-            await asyncio.sleep(0.5)
-            start = time.monotonic()
-            with pytest.raises(EvaluationError, match=r"OPA could not be started: .*No such file"):
-                await evaluator.evaluate([echo()], deadline=soon())
-            assert time.monotonic() - start < 1
+            while (reason := await refusal(evaluator)) is None or "could not be started" not in reason:
+                assert reason is None or "before the deadline" not in reason
+                await asyncio.sleep(0.01)
+            assert reason.startswith("OPA could not be started: ")
+            assert "No such file" in reason
             binary.symlink_to(OPA)
-            assert await until_it_answers(evaluator) < RECOVERY_SECONDS
+            await until_it_answers(evaluator)
         finally:
             await evaluator.close()
 
@@ -361,10 +383,7 @@ def test_it_dies_with_its_parent(tmp_path: Path, end: signal.Signals) -> None:
         assert is_running(pid)
         parent.send_signal(end)
         parent.wait()
-    limit = soon(2)
-    while is_running(pid) and time.monotonic() < limit:
-        time.sleep(0.01)
-    assert not is_running(pid)
+    wait_until(lambda: not is_running(pid), what="OPA ends with its parent")
 
 
 def test_a_directory_left_behind_is_removed_by_the_next(tmp_path: Path) -> None:
@@ -640,10 +659,9 @@ def test_a_socket_whose_backlog_is_full_never_hangs_past_the_deadline(tmp_path: 
             with pytest.raises((OSError, TimeoutError)):
                 async with asyncio.timeout(0.3):
                     await pool.open()
-            start = time.monotonic()
-            with pytest.raises(EvaluationError):
-                await evaluate(pool, [echo()], deadline=soon(0.3), digest=DIGEST)
-            assert time.monotonic() - start < 0.6
+            async with asyncio.timeout(HANG_SECONDS):
+                with pytest.raises(EvaluationError):
+                    await evaluate(pool, [echo()], deadline=soon(0.3), digest=DIGEST)
             pool.close("the end")
             await asyncio.sleep(0)
 

@@ -16,17 +16,12 @@ from evaluators.opa_external import ExternalOpaEvaluator
 from pratique.errors import ConfigError, EvaluationError, PolicyError
 from pratique.policy import PolicySet
 from tests.evaluators.bundle import DIGEST, OPA, document, echo, policy_set, said, soon
+from tests.support.cluster import free_port
 from tests.support.pki import Authority
+from tests.support.processes import wait_until
 
 OTHER_DIGEST = "sha256:" + "6" * 64
 LIBRARY = 'violations contains {"message": data.policies.test.library.word(1), "path": ""} if input.subject'
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -34,14 +29,16 @@ def external_opa(port: int, *options: str) -> Iterator[None]:
     command = [str(OPA), "run", "--server", "--addr", f"127.0.0.1:{port}", "--skip-version-check", *options]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            limit = soon(10)
-            while time.monotonic() < limit:
-                with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
-                time.sleep(0.01)
+            wait_until(lambda: _takes_connections(port), what="OPA listens")
             yield
         finally:
             process.kill()
+
+
+def _takes_connections(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 async def loaded(url: str, policies: PolicySet | None = None, *, ca_file: Path | None = None) -> ExternalOpaEvaluator:
@@ -109,10 +106,10 @@ def test_restarted_without_its_bundle_it_is_given_it_again() -> None:
         with pytest.raises(EvaluationError):
             await evaluator.evaluate([echo("x")], deadline=soon())
         with external_opa(port):
-            limit = soon(5)
+            limit = soon()
             while True:
                 try:
-                    answers = await evaluator.evaluate([echo("x")], deadline=soon(1))
+                    answers = await evaluator.evaluate([echo("x")], deadline=soon())
                     break
                 except EvaluationError:
                     assert time.monotonic() < limit

@@ -20,7 +20,14 @@ from typing import Any
 import pytest
 import uvloop
 
-from evaluators.regopy import HANG_LOOKS, WATCH_SECONDS, RegopyEvaluator, rewritten
+from evaluators.regopy import (
+    BACK_OFF_SECONDS,
+    HANG_LOOKS,
+    QUEUE_SHARE,
+    WATCH_SECONDS,
+    RegopyEvaluator,
+    rewritten,
+)
 from evaluators.regopy_worker import QUOTE
 from pratique.configuration import load_configuration
 from pratique.errors import EvaluationError, RuleError
@@ -28,10 +35,9 @@ from pratique.evaluator import PolicyResult
 from pratique.policy import PolicySet
 from tests.evaluators.bundle import policy_set, soon
 from tests.support.bundles import ROOT, bundle
+from tests.support.processes import HANG_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
-
-RECOVERY_SECONDS = 2.0
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -78,7 +84,7 @@ def _runs(pid: int) -> bool:
 
 
 async def messages(
-    evaluator: RegopyEvaluator, subject: Any = None, *, seconds: float = 5, **parameters: Any
+    evaluator: RegopyEvaluator, subject: Any = None, *, seconds: float = HANG_SECONDS, **parameters: Any
 ) -> list[str]:
     [results] = await evaluator.evaluate([document(subject, **parameters)], deadline=soon(seconds))
     return [finding["message"] for finding in results.by_policy["test/sample"].violations]
@@ -111,7 +117,7 @@ patches contains {"op": "replace", "path": "/limit", "value": {"max": [1, 2.5, n
     async def act() -> None:
         async with started(policies) as evaluator:
             asked = [document({"names": ["b", "a"]}, limit=3), document({}, limit=3)]
-            loud, quiet = await evaluator.evaluate(asked, deadline=soon(5))
+            loud, quiet = await evaluator.evaluate(asked, deadline=soon())
             assert evaluator.name == "regopy"
             assert evaluator.version == "1.5.2"
         assert loud.bundle_digest == quiet.bundle_digest == policies.digest
@@ -295,7 +301,7 @@ def test_an_undefined_policy_is_an_error(tmp_path: Path) -> None:
         async with started(policies) as evaluator:
             for subject, asked in ((None, "test/sample"), ({"kind": "Pod"}, "test/sample"), (None, "test/unknown")):
                 with pytest.raises(EvaluationError, match=f"policy {asked}: "):
-                    await evaluator.evaluate([document(subject, asked)], deadline=soon(5))
+                    await evaluator.evaluate([document(subject, asked)], deadline=soon())
 
     asyncio.run(act())
 
@@ -319,7 +325,7 @@ def test_a_document_that_regopy_cannot_be_given_is_an_error(tmp_path: Path, aske
     async def act() -> None:
         async with started(bundle(tmp_path, violation('"m"', "input.subject != 1"))) as evaluator:
             with pytest.raises(EvaluationError, match=expected):
-                await evaluator.evaluate([asked], deadline=soon(5))
+                await evaluator.evaluate([asked], deadline=soon())
             assert await messages(evaluator, 2) == ["m"]
             assert evaluator.restarts == 0
 
@@ -330,11 +336,11 @@ def test_a_document_that_regopy_cannot_be_given_is_an_error(tmp_path: Path, aske
 
 
 async def recovered(evaluator: RegopyEvaluator) -> None:
-    """Wait until the engine answers, and fail when that takes longer than it may."""
-    deadline = soon(RECOVERY_SECONDS)
+    """Wait until the engine answers."""
+    deadline = soon()
     while True:
         try:
-            assert await messages(evaluator, {}, seconds=RECOVERY_SECONDS) == ["quick"]
+            assert await messages(evaluator, {}) == ["quick"]
             return
         except EvaluationError:
             assert time.monotonic() < deadline
@@ -354,14 +360,17 @@ LONG = violation(
 """Takes 5 ms for one round, 0.1 s for 4, 1.2 s for 14."""
 
 
+def test_it_is_back_within_two_seconds_unless_the_machine_is_slow() -> None:
+    """What we wait of our own accord: until a hang is noticed, then before the new worker."""
+    assert (HANG_LOOKS + 1) * WATCH_SECONDS + BACK_OFF_SECONDS[0] <= 1.0
+
+
 def test_an_endless_document_ends_at_the_deadline_and_service_comes_back(tmp_path: Path, run: Run) -> None:
     async def act() -> None:
         async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
             [busy] = evaluator.worker_pids
-            before = time.monotonic()
             with pytest.raises(EvaluationError, match="did not answer before the deadline"):
                 await messages(evaluator, {"slow": True}, seconds=0.3)
-            assert time.monotonic() - before < 0.6
             await recovered(evaluator)
             assert evaluator.restarts == 1
             assert not _runs(busy)
@@ -374,19 +383,19 @@ def test_a_crash_in_mid_request_is_an_error_and_service_comes_back(tmp_path: Pat
     async def act() -> None:
         async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
             [pid] = evaluator.worker_pids
-            asked = asyncio.create_task(messages(evaluator, {"slow": True}, seconds=20))
+            asked = asyncio.create_task(messages(evaluator, {"slow": True}))
             await asyncio.sleep(0.2)
             os.kill(pid, number)
             with pytest.raises(EvaluationError, match="a worker died while it evaluated"):
                 await asked
-            assert await messages(evaluator, {}, seconds=RECOVERY_SECONDS) == ["quick"]
+            assert await messages(evaluator, {}) == ["quick"]
             assert evaluator.restarts == 1
 
     run(act())
 
 
 def test_workers_killed_while_idle_and_under_load_lose_no_verdict(tmp_path: Path, run: Run) -> None:
-    """Each request is answered rightly or with an error, and what comes 2 s after the last kill is answered."""
+    """Each request is answered rightly or with an error, and what comes after the last kill is answered."""
 
     async def act() -> None:
         async with started(bundle(tmp_path, SLOW_OR_QUICK), workers=2) as evaluator:
@@ -394,7 +403,8 @@ def test_workers_killed_while_idle_and_under_load_lose_no_verdict(tmp_path: Path
                 os.kill(pid, signal.SIGKILL)
             await recovered(evaluator)
 
-            requests = [asyncio.create_task(messages(evaluator, {}, seconds=60)) for _ in range(400)]
+            long = HANG_SECONDS / QUEUE_SHARE
+            requests = [asyncio.create_task(messages(evaluator, {}, seconds=long)) for _ in range(400)]
             kills = 0
             while kills < 4 and not all(request.done() for request in requests):
                 await asyncio.sleep(0.05)
@@ -416,17 +426,15 @@ def test_a_stopped_worker_is_noticed_long_before_the_deadline(tmp_path: Path, ru
     async def act() -> None:
         async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
             [pid] = evaluator.worker_pids
-            stopped = time.monotonic()
             if when == "idle":
                 os.kill(pid, signal.SIGSTOP)
-            asked = asyncio.create_task(messages(evaluator, {"slow": when == "evaluating"}, seconds=20))
+            asked = asyncio.create_task(messages(evaluator, {"slow": when == "evaluating"}))
             if when == "evaluating":
                 await asyncio.sleep(0.1)
                 os.kill(pid, signal.SIGSTOP)
             with pytest.raises(EvaluationError, match="a worker stood still while it evaluated, and was killed"):
                 await asked
-            assert await messages(evaluator, {}, seconds=20) == ["quick"]
-            assert time.monotonic() - stopped < RECOVERY_SECONDS
+            assert await messages(evaluator, {}) == ["quick"]
             assert evaluator.restarts == 1
             assert not _runs(pid)
 
@@ -436,7 +444,7 @@ def test_a_stopped_worker_is_noticed_long_before_the_deadline(tmp_path: Path, ru
 def test_a_worker_that_computes_for_long_has_not_hung(tmp_path: Path) -> None:
     async def act() -> None:
         async with started(bundle(tmp_path, LONG)) as evaluator:
-            assert await messages(evaluator, {"number": 7, "rounds": 14}, seconds=30) == ["7"]
+            assert await messages(evaluator, {"number": 7, "rounds": 14}) == ["7"]
             assert evaluator.restarts == 0
 
     asyncio.run(act())
@@ -450,12 +458,15 @@ def test_a_worker_that_gets_no_processor_time_has_not_hung(tmp_path: Path) -> No
         async with started(bundle(tmp_path, LONG)) as evaluator:
             [pid] = evaluator.worker_pids
             processor = {min(os.sched_getaffinity(0))}
-            with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as hog:  # noqa: ASYNC220 - waits for none
+            endless = "print(flush=True)\nwhile True: pass"
+            with subprocess.Popen([sys.executable, "-c", endless], stdout=subprocess.PIPE) as hog:  # noqa: ASYNC220 - for a moment
                 os.sched_setaffinity(hog.pid, processor)
+                assert hog.stdout is not None
+                hog.stdout.readline()  # it has begun
                 os.sched_setaffinity(pid, processor)
                 os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
                 try:
-                    asked = asyncio.create_task(messages(evaluator, {"number": 7, "rounds": 4}, seconds=30))
+                    asked = asyncio.create_task(messages(evaluator, {"number": 7, "rounds": 4}))
                     await asyncio.sleep(2 * HANG_LOOKS * WATCH_SECONDS)
                     assert not asked.done()
                 finally:
@@ -466,13 +477,17 @@ def test_a_worker_that_gets_no_processor_time_has_not_hung(tmp_path: Path) -> No
     asyncio.run(act())
 
 
-def test_an_answer_that_comes_too_late_is_thrown_away_and_the_worker_goes_on(tmp_path: Path, run: Run) -> None:
+def test_an_answer_that_comes_too_late_is_thrown_away_and_the_worker_goes_on(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evaluators.regopy.DOCUMENT_SECONDS", HANG_SECONDS)
+
     async def act() -> None:
         async with started(bundle(tmp_path, LONG)) as evaluator:
             pids = evaluator.worker_pids
             with pytest.raises(EvaluationError, match="did not answer before the deadline"):
                 await messages(evaluator, {"number": 1, "rounds": 5}, seconds=0.05)
-            assert await messages(evaluator, {"number": 2, "rounds": 1}, seconds=20) == ["2"]
+            assert await messages(evaluator, {"number": 2, "rounds": 1}) == ["2"]
             assert evaluator.worker_pids == pids
             assert evaluator.restarts == 0
 
@@ -492,20 +507,23 @@ def test_a_worker_that_dies_over_a_document_that_nobody_waits_for_is_replaced(tm
     asyncio.run(act())
 
 
-def test_a_request_waits_for_a_free_worker_for_part_of_its_time_only(tmp_path: Path) -> None:
+def test_a_request_waits_for_a_free_worker_for_part_of_its_time_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is left is for the evaluation, and for the way back of the refusals of all the others that waited."""
+    assert QUEUE_SHARE < 0.5
+    monkeypatch.setattr("evaluators.regopy.QUEUE_SHARE", 0.2 / HANG_SECONDS)
 
     async def act() -> None:
         async with started(bundle(tmp_path, SLOW_OR_QUICK)) as evaluator:
-            first = asyncio.create_task(messages(evaluator, {"slow": True}, seconds=2))
+            first = asyncio.create_task(messages(evaluator, {"slow": True}, seconds=2 * HANG_SECONDS))
             await asyncio.sleep(0.05)
             before = time.monotonic()
             with pytest.raises(EvaluationError, match="no worker became free in time"):
-                await messages(evaluator, {}, seconds=0.6)
-            assert 0.15 < time.monotonic() - before < 0.5
-            with pytest.raises(EvaluationError, match="did not answer"):
-                await first
-            await recovered(evaluator)
+                await messages(evaluator, {})
+            assert 0.15 < time.monotonic() - before < HANG_SECONDS
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
 
     asyncio.run(act())
 
@@ -549,32 +567,30 @@ def test_one_who_gives_up_waiting_takes_no_worker_away(tmp_path: Path) -> None:
 
 
 def test_what_would_wait_for_too_long_is_refused_at_once_and_costs_no_worker(tmp_path: Path, run: Run) -> None:
-    """100 documents of 0.1 s on one worker, within 2 s: some are answered, the others learn early that they are not."""
+    """100 documents on one worker, of which ten can be answered in time: the others learn at once that they are not."""
 
-    async def ask(evaluator: RegopyEvaluator, number: int) -> tuple[str, float]:
-        before = time.monotonic()
+    async def ask(evaluator: RegopyEvaluator, number: int, *, rounds: int = 1) -> str:
         try:
-            [answer] = await messages(evaluator, {"number": number, "rounds": 4}, seconds=2)
+            [answer] = await messages(evaluator, {"number": number, "rounds": rounds})
         except EvaluationError as error:
             answer = str(error)
-        return answer, time.monotonic() - before
+        return answer
 
     async def act() -> None:
         async with started(bundle(tmp_path, LONG)) as evaluator:
             pids = evaluator.worker_pids
-            await ask(evaluator, -1)  # from which it learns how long one takes
+            assert await ask(evaluator, -1) == "-1"
+            assert evaluator._pace_seconds > 0, "it has learned how long one takes"
+            evaluator._pace_seconds = HANG_SECONDS / 9.5
+            first = asyncio.create_task(ask(evaluator, 100, rounds=4))
+            await asyncio.sleep(0)
             asked = [asyncio.create_task(ask(evaluator, number)) for number in range(100)]
-            done = [await task for task in asked]
-            answered = [number for number, (answer, _) in enumerate(done) if answer == str(number)]
-            refused = [seconds for answer, seconds in done if re.fullmatch(OVERLOADED, answer)]
-            gave_up = [seconds for answer, seconds in done if answer == "regopy: no worker became free in time; retry"]
-            assert len(answered) + len(refused) + len(gave_up) == 100
-            assert answered == list(range(len(answered)))
-            assert len(answered) >= 2
-            assert len(refused) > 50
-            assert max(refused) < 0.5
-            assert max(gave_up, default=0) < 1.5
-            assert await messages(evaluator, {"number": 7, "rounds": 1}, seconds=20) == ["7"]
+            await asyncio.wait(asked[10:])
+            assert not first.done()
+            refused = [task.result() for task in asked[10:]]
+            assert [reason for reason in refused if not re.fullmatch(OVERLOADED, reason)] == []
+            assert [await task for task in (first, *asked[:10])] == ["100", *map(str, range(10))]
+            assert await messages(evaluator, {"number": 7, "rounds": 1}) == ["7"]
             assert evaluator.worker_pids == pids
             assert evaluator.restarts == 0
 
@@ -582,7 +598,7 @@ def test_what_would_wait_for_too_long_is_refused_at_once_and_costs_no_worker(tmp
 
 
 OVERLOADED = (
-    r"regopy is overloaded: \d+ documents wait before this one, which takes about \d+\.\d s, and it has \d\.\d s; "
+    r"regopy is overloaded: \d+ documents wait before this one, which takes about \d+\.\d s, and it has \d+\.\d s; "
     r"retry"
 )
 
@@ -598,7 +614,7 @@ def test_an_answer_is_never_given_to_another_request(tmp_path: Path) -> None:
                 cancelled.cancel()
                 await asyncio.gather(cancelled, return_exceptions=True)
                 assert await messages(evaluator, round_) == [str(round_)]
-            answers = await asyncio.gather(*(messages(evaluator, number, seconds=20) for number in range(100)))
+            answers = await asyncio.gather(*(messages(evaluator, number) for number in range(100)))
             assert answers == [[str(number)] for number in range(100)]
             assert evaluator.restarts == 0
 
@@ -705,10 +721,7 @@ def test_no_worker_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
         assert all(_runs(pid) for pid in pids)
         time.sleep(0.2)  # one is busy then, and does not read its stdin
         parent.kill()
-    gone = time.monotonic() + 2
-    while any(_runs(pid) for pid in pids) and time.monotonic() < gone:
-        time.sleep(0.02)
-    assert [pid for pid in pids if _runs(pid)] == []
+    wait_until(lambda: not any(_runs(pid) for pid in pids), what="the workers end with their parent")
 
 
 def test_a_worker_is_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -757,8 +770,8 @@ def test_modules_of_the_same_digest_answer_for_that_digest_only(tmp_path: Path) 
 
     async def act() -> None:
         async with started(policies) as one, started(other) as two:
-            [first] = await one.evaluate([document()], deadline=soon(5))
-            [second] = await two.evaluate([document()], deadline=soon(5))
+            [first] = await one.evaluate([document()], deadline=soon())
+            [second] = await two.evaluate([document()], deadline=soon())
             assert (first.bundle_digest, second.bundle_digest) == (policies.digest, other.digest)
 
     asyncio.run(act())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from pratiquectl.cases import Case, differences, load_one, patched
 from pratiquectl.cases import load_cases as load_cases_of
@@ -13,6 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CASES = REPOSITORY / "tests" / "cases"
 
 
-def load_cases() -> dict[str, Case]:
+@functools.cache
+def load_cases() -> Mapping[str, Case]:
     """Every case by its id."""
-    return load_cases_of(CASES)
+    return MappingProxyType(load_cases_of(CASES))

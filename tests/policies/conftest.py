@@ -1,11 +1,12 @@
-"""Every case is decided once by each engine; the tests look at what came of it."""
+"""Both engines are started once, and each decides once on every case; the tests look at what came of it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import orjson
 import pytest
@@ -14,12 +15,14 @@ from evaluators.select import choose_engine, start_evaluator
 from pratique.decision import Decision, Evaluation
 from pratique.evaluator import Evaluator, Results
 from pratique.policy import PolicySet
-from pratiquectl.cases import SECONDS, decide, facts_of
+from pratiquectl.cases import decide, facts_of
 from tests.policies.cases import REPOSITORY, Case, load_cases, patched
+from tests.support.processes import HANG_SECONDS as SECONDS
 
-__all__ = ["ENGINES", "SECONDS", "Outcomes", "facts_of"]
+__all__ = ["ENGINES", "SECONDS", "Engines", "Outcomes", "facts_of"]
 
 ENGINES = ("opa", "regopy")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,46 +62,62 @@ def policies() -> PolicySet:
     return PolicySet.load(REPOSITORY / "policies")
 
 
-class Outcomes:
-    """What came of each case, and of each case with its patches applied, as `<case> patched`; an engine decides on all
-    of them when the first of its outcomes is asked for."""
+class Engines:
+    """Both engines on all policies, each started when it is first asked for, and the loop that they live in."""
 
     def __init__(self, policies: PolicySet) -> None:
-        self._policies = policies
-        self._decided: dict[str, Mapping[str, Outcome]] = {}
+        self.policies = policies
+        self._runner = asyncio.Runner()
+        self._started: dict[str, Evaluator] = {}
 
-    def of(self, engine: str) -> Mapping[str, Outcome]:
-        if engine not in self._decided:
-            self._decided[engine] = asyncio.run(_decide_all(engine, self._policies))
-        return self._decided[engine]
+    def run(self, engine: str, act: Callable[[Evaluator], Coroutine[Any, Any, T]]) -> T:
+        """What `act` makes of the engine of that name."""
+        if engine not in self._started:
+            choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
+            self._started[engine] = self._runner.run(start_evaluator(choice, self.policies))
+        return self._runner.run(act(self._started[engine]))
+
+    def decide(self, engine: str, case: Case) -> Outcome:
+        """What an engine makes of one case."""
+
+        async def act(evaluator: Evaluator) -> Outcome:
+            recorder = _Recorder(evaluator)
+            return Outcome(await decide(case, self.policies, recorder), tuple(recorder.documents))
+
+        return self.run(engine, act)
+
+    def close(self) -> None:
+        for evaluator in self._started.values():
+            self._runner.run(evaluator.close())
+        self._runner.close()
 
 
 @pytest.fixture(scope="session")
-def outcomes(policies: PolicySet) -> Outcomes:
-    return Outcomes(policies)
+def engines(policies: PolicySet) -> Iterator[Engines]:
+    started = Engines(policies)
+    yield started
+    started.close()
 
 
-async def _decide_all(engine: str, policies: PolicySet) -> dict[str, Outcome]:
-    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
-    try:
-        cases = load_cases()
-        cases |= {f"{name} patched": patched(case) for name, case in cases.items() if case.patches}
-        return {name: await _decide(case, policies, evaluator) for name, case in cases.items()}
-    finally:
-        await evaluator.close()
+class Outcomes:
+    """What came of each case, and of each case with its patches applied, decided when it is first asked for."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self._decided: dict[tuple[str, str], Outcome] = {}
+
+    def of(self, engine: str, name: str) -> Outcome:
+        return self._decide(engine, name, load_cases()[name])
+
+    def of_patched(self, engine: str, name: str) -> Outcome:
+        return self._decide(engine, f"{name} patched", patched(load_cases()[name]))
+
+    def _decide(self, engine: str, name: str, case: Case) -> Outcome:
+        if (engine, name) not in self._decided:
+            self._decided[engine, name] = self._engines.decide(engine, case)
+        return self._decided[engine, name]
 
 
-async def decide_once(engine: str, case: Case, policies: PolicySet) -> Outcome:
-    """What `engine` makes of one case that is in no file."""
-    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
-    try:
-        return await _decide(case, policies, evaluator)
-    finally:
-        await evaluator.close()
-
-
-async def _decide(case: Case, policies: PolicySet, evaluator: Evaluator) -> Outcome:
-    recorder = _Recorder(evaluator)
-    return Outcome(await decide(case, policies, recorder), tuple(recorder.documents))
+@pytest.fixture(scope="session")
+def outcomes(engines: Engines) -> Outcomes:
+    return Outcomes(engines)

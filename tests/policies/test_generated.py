@@ -230,7 +230,7 @@ def both(policies: PolicySet) -> Iterator[_Both]:
     made.close()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(obj=_OBJECTS)
 @example(
     obj=_of_kind("Pod", {}, {"containers": [{}, {"name": "x"}]}, 1)
@@ -239,7 +239,7 @@ def test_the_engines_agree_about_everything(both: _Both, obj: dict[str, Any]) ->
     _agree(both, obj)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(obj=_OF_PLATFORM)
 def test_the_engines_agree_about_the_platform_s_own_kinds(both: _Both, obj: dict[str, Any]) -> None:
     _agree(both, obj)

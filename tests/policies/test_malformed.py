@@ -6,10 +6,8 @@ whole document loses sight of it because a part next to it is malformed.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import copy
-import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,12 +15,10 @@ from typing import Any
 import orjson
 import pytest
 
-from evaluators.select import choose_engine, start_evaluator
 from pratique.errors import EvaluationError
 from pratique.evaluator import Evaluator
 from pratique.policy import PolicySet
-from tests.policies.cases import REPOSITORY
-from tests.policies.conftest import ENGINES, SECONDS
+from tests.policies.conftest import ENGINES, SECONDS, Engines
 
 pytestmark = pytest.mark.slow
 
@@ -146,31 +142,26 @@ _DOCUMENTS = dict(_variants(_SUBJECT))
 
 
 @pytest.fixture(scope="module")
-def answers(policies: PolicySet) -> Mapping[str, Mapping[str, Answer]]:
+def answers(policies: PolicySet, engines: Engines) -> Mapping[str, Mapping[str, Answer]]:
     """By engine, document and policy: the findings; nothing at all for a policy that the engine did not answer for."""
-    return {engine: asyncio.run(_answers(engine, policies)) for engine in ENGINES}
+    return {engine: engines.run(engine, lambda evaluator: _answers(evaluator, policies)) for engine in ENGINES}
 
 
-async def _answers(engine: str, policies: PolicySet) -> dict[str, Answer]:
-    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
+async def _answers(evaluator: Evaluator, policies: PolicySet) -> dict[str, Answer]:
     parameters: dict[str, Any] = {}
     for policy in POLICIES:
         parameters |= policies.policies[policy].defaults
-    try:
-        found: dict[str, Answer] = {}
-        for name, subject in {"whole": _SUBJECT, **_DOCUMENTS}.items():
-            answer: dict[str, list[tuple[str, str]]] = {}
-            try:
-                answer = await _ask(evaluator, list(POLICIES), subject, parameters)
-            except EvaluationError:
-                for policy in POLICIES:
-                    with contextlib.suppress(EvaluationError):
-                        answer |= await _ask(evaluator, [policy], subject, parameters)
-            found[name] = answer
-        return found
-    finally:
-        await evaluator.close()
+    found: dict[str, Answer] = {}
+    for name, subject in {"whole": _SUBJECT, **_DOCUMENTS}.items():
+        answer: dict[str, list[tuple[str, str]]] = {}
+        try:
+            answer = await _ask(evaluator, list(POLICIES), subject, parameters)
+        except EvaluationError:
+            for policy in POLICIES:
+                with contextlib.suppress(EvaluationError):
+                    answer |= await _ask(evaluator, [policy], subject, parameters)
+        found[name] = answer
+    return found
 
 
 async def _ask(

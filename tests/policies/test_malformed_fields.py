@@ -5,8 +5,6 @@ Both engines say the same of each, and a finding is lost only where what is left
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +13,9 @@ from typing import Any
 import orjson
 import pytest
 
-from evaluators.select import choose_engine, start_evaluator
-from pratique.evaluator import Results
+from pratique.evaluator import Evaluator, Results
 from pratique.policy import PolicyMetadata, PolicySet
-from tests.policies.cases import REPOSITORY
-from tests.policies.conftest import ENGINES, SECONDS
+from tests.policies.conftest import ENGINES, SECONDS, Engines
 from tests.policies.pods import changed
 from tests.policies.test_malformed import MISSING, POLICIES, VALUES
 
@@ -424,29 +420,24 @@ def _has(document: Any, place: tuple[str | int, ...]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def answers(policies: PolicySet) -> Mapping[str, Answers]:
+def answers(policies: PolicySet, engines: Engines) -> Mapping[str, Answers]:
     """By engine; and then by policy, place and replacement: the findings."""
-    return {engine: asyncio.run(_answers(engine, policies)) for engine in ENGINES}
+    return {engine: engines.run(engine, lambda evaluator: _answers(evaluator, policies)) for engine in ENGINES}
 
 
-async def _answers(engine: str, policies: PolicySet) -> Answers:
-    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
-    try:
-        found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
-        for policy, broken in _BROKEN.items():
-            variants = list(_variants(broken))
-            documents = [_body(policies.policies[policy], document) for _, _, document in variants]
-            results: list[Results] = []
-            for first in range(0, len(documents), _AT_A_TIME):
-                some = documents[first : first + _AT_A_TIME]
-                results += await evaluator.evaluate(some, deadline=time.monotonic() + SECONDS)
-            for (place, replacement, _), one in zip(variants, results, strict=True):
-                violations = one.by_policy[policy].violations
-                found[policy, place, replacement] = sorted((item["path"], item["message"]) for item in violations)
-        return found
-    finally:
-        await evaluator.close()
+async def _answers(evaluator: Evaluator, policies: PolicySet) -> Answers:
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for policy, broken in _BROKEN.items():
+        variants = list(_variants(broken))
+        documents = [_body(policies.policies[policy], document) for _, _, document in variants]
+        results: list[Results] = []
+        for first in range(0, len(documents), _AT_A_TIME):
+            some = documents[first : first + _AT_A_TIME]
+            results += await evaluator.evaluate(some, deadline=time.monotonic() + SECONDS)
+        for (place, replacement, _), one in zip(variants, results, strict=True):
+            violations = one.by_policy[policy].violations
+            found[policy, place, replacement] = sorted((item["path"], item["message"]) for item in violations)
+    return found
 
 
 def _body(policy: PolicyMetadata, document: dict[str, Any]) -> bytes:

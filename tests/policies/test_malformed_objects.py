@@ -6,9 +6,7 @@ tests of each policy to show.
 
 from __future__ import annotations
 
-import asyncio
 import copy
-import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,13 +14,13 @@ from typing import Any
 import orjson
 import pytest
 
-from evaluators.select import choose_engine, start_evaluator
 from pratique.document import object_document, subject_document
 from pratique.errors import InputError
+from pratique.evaluator import Evaluator
 from pratique.kinds import subject_of
 from pratique.policy import PolicySet
-from tests.policies.cases import REPOSITORY, Case, load_cases
-from tests.policies.conftest import ENGINES, SECONDS
+from tests.policies.cases import Case, load_cases
+from tests.policies.conftest import ENGINES, SECONDS, Engines
 from tests.policies.test_malformed import MISSING
 from tests.policies.test_malformed_fields import JUDGE_OBJECTS
 
@@ -84,32 +82,29 @@ def _documents(case: Case, policies: PolicySet, seen: set[tuple[str | int, ...]]
         )
 
 
-async def _answers(engine: str, policies: PolicySet, asked: dict[str, tuple[str, bytes]]) -> dict[str, Any]:
-    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
-    try:
-        found: dict[str, Any] = {}
-        names = list(asked)
-        for first in range(0, len(names), _AT_A_TIME):
-            some = names[first : first + _AT_A_TIME]
-            bodies = [asked[name][1] for name in some]
-            answers = await evaluator.evaluate(bodies, deadline=time.monotonic() + 6 * SECONDS)
-            for name, answer in zip(some, answers, strict=True):
-                result = answer.by_policy[asked[name][0]]
-                found[name] = (
-                    sorted((item["path"], item["message"]) for item in result.violations),
-                    sorted(orjson.dumps(patch, option=orjson.OPT_SORT_KEYS) for patch in result.patches),
-                )
-        return found
-    finally:
-        await evaluator.close()
+async def _answers(evaluator: Evaluator, asked: dict[str, tuple[str, bytes]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    names = list(asked)
+    for first in range(0, len(names), _AT_A_TIME):
+        some = names[first : first + _AT_A_TIME]
+        bodies = [asked[name][1] for name in some]
+        answers = await evaluator.evaluate(bodies, deadline=time.monotonic() + SECONDS)
+        for name, answer in zip(some, answers, strict=True):
+            result = answer.by_policy[asked[name][0]]
+            found[name] = (
+                sorted((item["path"], item["message"]) for item in result.violations),
+                sorted(orjson.dumps(patch, option=orjson.OPT_SORT_KEYS) for patch in result.patches),
+            )
+    return found
 
 
 @pytest.mark.parametrize("policy", JUDGE_OBJECTS)
-def test_the_engines_agree_about_objects_with_any_value_anywhere(policy: str, policies: PolicySet) -> None:
+def test_the_engines_agree_about_objects_with_any_value_anywhere(
+    policy: str, policies: PolicySet, engines: Engines
+) -> None:
     cases = [case for case in load_cases().values() if case.policy == policy and case.verdict == "deny"]
     seen: set[tuple[str | int, ...]] = set()
     asked = {name: (policy, body) for case in cases for name, body in _documents(case, policies, seen)}
-    opa, regopy = (asyncio.run(_answers(engine, policies, asked)) for engine in ENGINES)
+    opa, regopy = (engines.run(engine, lambda evaluator: _answers(evaluator, asked)) for engine in ENGINES)
     assert {name: (opa[name], regopy[name]) for name in asked if opa[name] != regopy[name]} == {}
     assert any(violations for violations, _ in opa.values())

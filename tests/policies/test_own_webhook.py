@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from pratique.configuration import load_configuration
 from pratique.decision import Result
 from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY, Case
-from tests.policies.conftest import ENGINES, decide_once
+from tests.policies.conftest import ENGINES, Engines
 from webhook.registration import MATCH_CONDITIONS, Registration, ServiceReference, registered
 
 pytestmark = pytest.mark.slow
@@ -22,7 +20,7 @@ def test_the_known_conditions_are_those_that_are_written(policies: PolicySet) ->
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_nothing_is_found_in_what_is_written(engine: str, policies: PolicySet) -> None:
+def test_nothing_is_found_in_what_is_written(engine: str, policies: PolicySet, engines: Engines) -> None:
     bindings = load_configuration(REPOSITORY / "policies" / "bindings" / "baseline.yaml", policies).bindings
     registration = Registration(
         endpoint=ServiceReference("pratique-system", "pratique"),
@@ -32,5 +30,5 @@ def test_nothing_is_found_in_what_is_written(engine: str, policies: PolicySet) -
     )
     for document in registered(bindings, registration).documents:
         case = Case("rbac/own-webhook", "allow", "as_written", dict(document))
-        outcome = asyncio.run(decide_once(engine, case, policies))
+        outcome = engines.decide(engine, case)
         assert (outcome.evaluation.result, outcome.evaluation.findings) == (Result.PASS, ())

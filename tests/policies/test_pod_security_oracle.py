@@ -5,9 +5,7 @@ The oracle is `tools/psa-oracle`: `k8s.io/pod-security-admission`, each control 
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +16,12 @@ import orjson
 import pytest
 import yaml
 
-from evaluators.select import choose_engine, start_evaluator
 from pratique.document import subject_document
+from pratique.evaluator import Evaluator
 from pratique.kinds import subject_of
 from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY
+from tests.policies.conftest import Engines
 from tests.policies.pods import Object, each_value, mixtures
 
 pytestmark = pytest.mark.slow
@@ -76,9 +75,9 @@ def policy_of(policies: PolicySet) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
-def findings(policies: PolicySet, policy_of: Mapping[str, str], pods: list[Object]) -> list[frozenset[str]]:
+def findings(engines: Engines, policy_of: Mapping[str, str], pods: list[Object]) -> list[frozenset[str]]:
     """What OPA makes of each pod: the policies that found something."""
-    return asyncio.run(_judge("opa", policies, sorted(policy_of.values()), pods))
+    return engines.run("opa", lambda evaluator: _judge(evaluator, sorted(policy_of.values()), pods))
 
 
 def test_every_control_is_one_policy(
@@ -126,9 +125,9 @@ def test_every_level_agrees_with_the_oracle(
 
 
 def test_regopy_finds_the_same(
-    policies: PolicySet, policy_of: Mapping[str, str], pods: list[Object], findings: list[frozenset[str]]
+    engines: Engines, policy_of: Mapping[str, str], pods: list[Object], findings: list[frozenset[str]]
 ) -> None:
-    found = asyncio.run(_judge("regopy", policies, sorted(policy_of.values()), pods[::REGOPY_SHARE]))
+    found = engines.run("regopy", lambda evaluator: _judge(evaluator, sorted(policy_of.values()), pods[::REGOPY_SHARE]))
     assert found == findings[::REGOPY_SHARE]
 
 
@@ -138,19 +137,12 @@ def _bound(level: str) -> set[str]:
     return {document["spec"]["policy"] for document in documents}
 
 
-async def _judge(
-    engine: str, policies: PolicySet, names: Sequence[str], pods: Sequence[Object]
-) -> list[frozenset[str]]:
-    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
-    try:
-        found: list[frozenset[str]] = []
-        for some in _batches([_document(pod, names) for pod in pods]):
-            results = await evaluator.evaluate(some, deadline=time.monotonic() + SECONDS)
-            found += [frozenset(name for name, result in one.by_policy.items() if result.violations) for one in results]
-        return found
-    finally:
-        await evaluator.close()
+async def _judge(evaluator: Evaluator, names: Sequence[str], pods: Sequence[Object]) -> list[frozenset[str]]:
+    found: list[frozenset[str]] = []
+    for some in _batches([_document(pod, names) for pod in pods]):
+        results = await evaluator.evaluate(some, deadline=time.monotonic() + SECONDS)
+        found += [frozenset(name for name, result in one.by_policy.items() if result.violations) for one in results]
+    return found
 
 
 def _document(pod: Object, names: Sequence[str]) -> bytes:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from evaluators.select import choose_engine, start_evaluator
 from pratique.decision import Door, Evaluation
 from pratique.engine import Engine, Request
 from pratique.evaluator import Evaluator
 from pratique.kinds import subject_of
 from pratique.policy import PolicySet
-from tests.policies.cases import REPOSITORY, Case, load_cases
-from tests.policies.conftest import ENGINES, SECONDS, facts_of
+from tests.policies.cases import Case, load_cases
+from tests.policies.conftest import ENGINES, SECONDS, Engines, facts_of
 from tests.support.policies import binding, configuration
 
 pytestmark = pytest.mark.slow
@@ -26,8 +23,10 @@ Found = Mapping[str, Evaluation]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_each_policy_finds_the_same_in_what_it_reads_as_in_everything(engine: str, policies: PolicySet) -> None:
-    assert asyncio.run(_differences(engine, policies)) == {}
+def test_each_policy_finds_the_same_in_what_it_reads_as_in_everything(
+    engine: str, policies: PolicySet, engines: Engines
+) -> None:
+    assert engines.run(engine, lambda evaluator: _differences(evaluator, policies)) == {}
 
 
 def test_some_policies_declare_what_they_read(policies: PolicySet) -> None:
@@ -36,24 +35,21 @@ def test_some_policies_declare_what_they_read(policies: PolicySet) -> None:
     }
 
 
-async def _differences(engine: str, policies: PolicySet) -> dict[tuple[str, str], tuple[Evaluation, Evaluation]]:
+async def _differences(
+    evaluator: Evaluator, policies: PolicySet
+) -> dict[tuple[str, str], tuple[Evaluation, Evaluation]]:
     """By case and policy: what it found in everything and in its own fields alone, where these differ."""
-    choice = choose_engine(engine, tools_cache=REPOSITORY / ".cache" / "tools", environ=os.environ)
-    evaluator = await start_evaluator(choice, policies)
     differences = {}
-    try:
-        for case in load_cases().values():
-            metadata = policies.policies[case.policy]
-            if metadata.reads is None:
-                continue
-            everything = {case.policy: replace(metadata, reads=None)}
-            whole = await _found(case, replace(policies, policies=everything), evaluator)
-            alone = await _found(case, replace(policies, policies={case.policy: metadata}), evaluator)
-            for policy, evaluation in alone.items():
-                if evaluation != whole[policy]:
-                    differences[case.id, policy] = (whole[policy], evaluation)
-    finally:
-        await evaluator.close()
+    for case in load_cases().values():
+        metadata = policies.policies[case.policy]
+        if metadata.reads is None:
+            continue
+        everything = {case.policy: replace(metadata, reads=None)}
+        whole = await _found(case, replace(policies, policies=everything), evaluator)
+        alone = await _found(case, replace(policies, policies={case.policy: metadata}), evaluator)
+        for policy, evaluation in alone.items():
+            if evaluation != whole[policy]:
+                differences[case.id, policy] = (whole[policy], evaluation)
     return differences
 
 

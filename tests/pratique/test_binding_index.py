@@ -76,7 +76,7 @@ _INPUTS = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(_BINDINGS, st.lists(_INPUTS, min_size=1, max_size=4), st.sampled_from(list(Door)))
 def test_what_applies_is_among_the_candidates_in_order(
     bindings: list[tuple[str, dict[str, Any], Any]], subjects: list[MatchInputs], door: Door

@@ -80,7 +80,7 @@ def engine(
 
 
 def decide(made: Engine, obj: Mapping[str, Any], *, door: Door = Door.ADMISSION, **request: Any) -> Decision:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     return asyncio.run(made.decide(subject_of(obj), door, request=Request(**request), deadline=deadline))
 
 

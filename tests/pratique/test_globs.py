@@ -30,7 +30,7 @@ def test_nothing_else_is_special(pattern: str, text: str) -> None:
     assert glob_matches(pattern, text) == (pattern == text or matches(pattern, text))
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_many_stars_take_no_time() -> None:
     assert not glob_matches("*a" * 400, "a" * 399 + "b" * 3000)
     assert not glob_matches("*a?" * 300 + "c", "ab" * 5000)

@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from tests.support import workloads
 from tests.support.approvals import BOB, GRACE, approval, approvers, request
 from tests.support.bundles import ALWAYS, rego, write_bundle
 from tests.support.policies import binding
+from tests.support.processes import HANG_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -125,12 +126,17 @@ def _run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(test, 120))  # for what hangs; the slowest takes 10 s with coverage
 
 
-async def _decide(live: Live, *, seconds: float = 5) -> Decision:
+async def _decide(live: Live, *, seconds: float = HANG_SECONDS) -> Decision:
     engine = live.engine
     assert engine is not None
     subject = subject_of(workloads.pod("server", namespace="team"))
     deadline = time.monotonic() + seconds
     return await engine.decide(subject, Door.ADMISSION, request=Request(), deadline=deadline)
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is waited for is no event
+        await asyncio.sleep(0.005)
 
 
 def _names(decision: Decision) -> list[str]:
@@ -286,8 +292,8 @@ def test_an_evaluator_is_started_on_what_is_bound_and_again_when_more_is(place: 
         assert live.engine is not None
         assert live.engine.evaluator is place.evaluators[1]
         assert set(live.engine.policies.policies) == {"test/sample", "test/other"}
-        await asyncio.sleep(0.05)
-        assert [evaluator.closed for evaluator in place.evaluators] == [True, False]
+        await _until(lambda: place.evaluators[0].closed)
+        assert not place.evaluators[1].closed
         assert (live.reloads, live.problem) == (2, "")
 
     _run(test())
@@ -311,11 +317,11 @@ def test_a_new_bundle_is_a_new_evaluator_and_the_old_one_ends_after_its_last_dec
         old.held.set()
         decisions = await asyncio.gather(*in_flight)
         in_flight.clear()
-        await asyncio.sleep(0.05)
+        await _until(lambda: old.closed)
 
         assert {decision.bundle_digest for decision in decisions} == {old.policies.digest}  # type: ignore[union-attr] # as above
         assert {decision.outcome for decision in decisions} == {Outcome.DENIED}
-        assert (old.closed, new.closed) == (True, False)
+        assert not new.closed
         assert live.reloads == 1
 
     _run(test())
@@ -332,9 +338,8 @@ def test_an_old_evaluator_ends_even_if_something_holds_its_engine(
         held = live.engine
         place.write_policy(f"# changed\n{ALWAYS}")
         await live.poll()
-        await asyncio.sleep(0.15)
+        await _until(lambda: place.evaluators[0].closed)
         assert held is not live.engine
-        assert place.evaluators[0].closed
 
     _run(test())
 
@@ -484,7 +489,7 @@ def test_files_are_read_again_until_they_stay_the_same(place: _Place, monkeypatc
     _run(test())
 
 
-def test_a_file_that_is_just_being_written_is_not_read(place: _Place) -> None:
+def test_a_file_that_is_just_being_written_is_not_read(place: _Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty for a moment, it would be a configuration with fewer bindings."""
     place.bind(binding("other", "test/sample"), file="other.yaml")
 
@@ -494,10 +499,14 @@ def test_a_file_that_is_just_being_written_is_not_read(place: _Place) -> None:
         path = place.config / "bindings.yaml"
         text = path.read_text()
         path.write_text("")
-        poll = asyncio.create_task(live.poll())
-        await asyncio.sleep(0.05)
-        path.write_text(text)
-        await poll
+
+        async def pause(seconds: float) -> None:
+            assert seconds == module.SETTLE_SECONDS
+            path.write_text(text)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio, "sleep", pause)
+            await live.poll()
         assert live.reloads == 0
         assert _names(await _decide(live)) == ["first", "other"]
 
@@ -527,10 +536,6 @@ def test_files_that_never_stay_the_same_are_a_problem(place: _Place, monkeypatch
 def test_the_watch_follows_and_outlives_a_bug(
     place: _Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def until(problem: str) -> None:
-        while live.problem != problem:  # noqa: ASYNC110 - what is waited for is no event
-            await asyncio.sleep(0.01)
-
     live = place.live(poll_seconds=0.02)
 
     async def test() -> None:
@@ -539,9 +544,10 @@ def test_the_watch_follows_and_outlives_a_bug(
         with monkeypatch.context() as patch:
             patch.setattr(Live, "_read", lambda _: 1 // 0)
             place.bind(name="second")
-            await until("this is a bug: ZeroDivisionError: integer division or modulo by zero")
+            bug = "this is a bug: ZeroDivisionError: integer division or modulo by zero"
+            await _until(lambda: live.problem == bug)
         place.bind(name="third")
-        await until("")
+        await _until(lambda: live.problem == "")
         assert _names(await _decide(live)) == ["third"]
         watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -551,18 +557,20 @@ def test_the_watch_follows_and_outlives_a_bug(
 
 
 def test_two_digests_are_never_mixed(place: _Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decisions without pause, while bundle and configuration are replaced by another thread."""
+    """Decisions without pause, while another thread replaces bundle and configuration, as soon as they are in force."""
     monkeypatch.setattr(module, "SETTLE_SECONDS", 0.0)
     stop = threading.Event()
 
     def write() -> None:
         number = 0
-        while not stop.wait(0.1):
-            number += 1
+        while not stop.is_set():
+            number, known = number + 1, len(in_force)
             if number % 2:
                 place.write_policy(f"# {number}\n{ALWAYS}")
             else:
                 place.bind(name=f"binding-{number}")
+            while len(in_force) == known and not stop.wait(0.01):
+                pass
 
     in_force: dict[tuple[str, str], list[str]] = {}
 

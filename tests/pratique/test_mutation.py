@@ -463,7 +463,7 @@ def mutate(made: Engine, obj: Mapping[str, Any], *, all_bindings: bool = False, 
             subject_of(obj),
             Door.ADMISSION,
             request=Request(**request),
-            deadline=time.monotonic() + 5,
+            deadline=time.monotonic() + 60,
             all_bindings=all_bindings,
         )
     )

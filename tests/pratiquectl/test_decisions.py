@@ -51,7 +51,7 @@ async def _fill(state: Path) -> Decision:
     ledger = Ledger.open(state / DATABASE_NAME, logs=False)
     await ledger.record_configuration(CONFIGURATION, POLICIES)
     made = await engine.decide(
-        subject_of(POD), Door.ADMISSION, request=Request(user="ada"), deadline=time.monotonic() + 5
+        subject_of(POD), Door.ADMISSION, request=Request(user="ada"), deadline=time.monotonic() + 60
     )
     await ledger.record(made)
     await ledger.close()

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import yaml
 
 from pratiquectl.__main__ import main
 from tests.support import workloads
-from tests.support.processes import is_running
+from tests.support.processes import HANG_SECONDS, is_running, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -136,12 +135,9 @@ def test_kept_demo_serves_until_it_is_ended(place: Path, number: signal.Signals)
     curl = next(line.strip() for line in said if "--data-binary" in line)
     answered = subprocess.run(["sh", "-c", f"{curl} --silent"], capture_output=True, text=True, check=False)
     process.send_signal(number)
-    process.communicate(timeout=20)
-    until = time.monotonic() + 10
-    while is_running(server) and time.monotonic() < until:
-        time.sleep(0.02)
+    process.communicate(timeout=HANG_SECONDS)
+    wait_until(lambda: not is_running(server), what="the server ends")
     assert '"allowed":true' in answered.stdout
-    assert not is_running(server)
     if number is not signal.SIGKILL:
         assert process.returncode == 0
         assert list((place / "temporary").iterdir()) == []

@@ -10,7 +10,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from pratiquectl.options import DEFAULT_STATE
 from tests.support.approvals import GRACE, approvers, private_pem, request
 from tests.support.decisions import decision, evaluation
 from tests.support.oci_registry import serve
+from tests.support.processes import HANG_SECONDS, wait_until
 from tests.support.registry import Registry
 from tests.support.signatures import Key, message_bundle
 
@@ -156,11 +156,9 @@ def test_example_of_the_server_serves(place: Path, example: str) -> None:
             stdout=stream,
         )
     try:
-        until = time.monotonic() + 30
-        while "listening on" not in log.read_text() and process.poll() is None and time.monotonic() < until:
-            time.sleep(0.05)
+        wait_until(lambda: "listening on" in log.read_text() or process.poll() is not None, what="it listens")
         assert "listening on" in log.read_text(), log.read_text()
     finally:
         process.terminate()
-        code = process.wait(20)
+        code = process.wait(HANG_SECONDS)
     assert code == 0

@@ -19,8 +19,9 @@ from tests.support.parity import all_cases, some_cases, write_bindings, write_ca
 from tests.support.small_bundle import small_bundle
 from tests.support.webhook import Webhook
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("engine", ["opa", "regopy"])
 def test_all_cases_and_examples_come_to_the_same_at_both_doors(
     engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

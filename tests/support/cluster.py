@@ -37,7 +37,7 @@ TOOLS: Path = REPOSITORY / ".cache" / "tools"
 ADMIN = "admin"
 ADMIN_GROUPS = ("system:masters",)
 HOST = "127.0.0.1"
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 """Start-up takes about 3 s alone; a machine that also compiles can take far longer."""
 _REQUEST_SECONDS = 30.0
 _PORTS = range(20000, 32000)

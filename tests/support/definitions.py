@@ -16,10 +16,10 @@ def serve_definitions(admin: Client, definitions: Iterable[Mapping[str, Any]]) -
         name, spec = definition["metadata"]["name"], definition["spec"]
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
         assert admin.apply(definition).ok
-        wait_until(partial(_established, admin, path), timeout_seconds=20, what=f"{name} is established")
+        wait_until(partial(_established, admin, path), what=f"{name} is established")
         (version,) = spec["versions"]
         listing = f"/apis/{spec['group']}/{version['name']}/{spec['names']['plural']}"
-        wait_until(partial(_listed, admin, listing), timeout_seconds=20, what=f"{name} can be listed")
+        wait_until(partial(_listed, admin, listing), what=f"{name} can be listed")
 
 
 def _established(admin: Client, path: str) -> bool:

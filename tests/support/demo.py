@@ -21,7 +21,7 @@ from tests.support.definitions import serve_definitions
 from tests.support.examples import expected_verdicts, namespaces_of_examples
 from tests.support.webhook import Webhook, prepare
 
-_FOLDER = REPOSITORY / ".cache" / "cluster"
+FOLDER = REPOSITORY / ".cache" / "cluster"
 _NAMESPACE = "team-a"
 _AT_ONCE = ("--shutdown-delay-seconds", "0")
 """No Service has to learn that this webhook ends."""
@@ -37,7 +37,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job would ignore it
         signal.signal(number, _leave)
     try:
-        with _alone(_FOLDER):
+        with _alone(FOLDER):
             return _serve(arguments.config, arguments.policies, engine=arguments.engine)
     except KeyboardInterrupt:
         _say("stopped; no process is left")
@@ -50,7 +50,7 @@ def main() -> int:
 def _serve(config: Path, policies: Path, *, engine: str) -> int:
     started = time.monotonic()
     _say("starting etcd and kube-apiserver ...")
-    with Cluster(_FOLDER / "kubernetes") as cluster:
+    with Cluster(FOLDER / "kubernetes") as cluster:
         _say("starting the webhook ...")
         for namespace in {_NAMESPACE, *namespaces_of_examples()}:
             cluster.create_namespace(namespace)
@@ -58,7 +58,7 @@ def _serve(config: Path, policies: Path, *, engine: str) -> int:
             serve_definitions(admin, platform_crd.definitions().values())
         kubeconfig = prepare(cluster)
         webhook = Webhook(
-            _FOLDER / "pratique",
+            FOLDER / "pratique",
             config=config,
             policies=policies,
             engine=engine,
@@ -82,7 +82,7 @@ def _serve(config: Path, policies: Path, *, engine: str) -> int:
 
 
 def _invite(cluster: Cluster, webhook: Webhook) -> None:
-    kubeconfig = _FOLDER / "kubeconfig"
+    kubeconfig = FOLDER / "kubeconfig"
     shutil.copyfile(cluster.kubeconfig(), kubeconfig)
     kubeconfig.chmod(0o600)
     kubectl = shlex.join([_shown(tool("kubectl")), "--kubeconfig", _shown(kubeconfig)])

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from pratique.errors import EvaluationError
 from pratique.evaluator import Results
 from tests.support.policies import BUNDLE
+from tests.support.processes import HANG_SECONDS
 from tests.support.scripted import Rule, ScriptedEvaluator
-
-_GATE_SECONDS = 30.0
 
 
 class GatedEvaluator(ScriptedEvaluator):
@@ -24,7 +23,7 @@ class GatedEvaluator(ScriptedEvaluator):
 
     async def evaluate(self, documents: Sequence[bytes], *, deadline: float) -> Sequence[Results]:
         self.asked += 1
-        await asyncio.to_thread(self.open.wait, _GATE_SECONDS)
+        await asyncio.to_thread(self.open.wait, HANG_SECONDS)
         return await super().evaluate(documents, deadline=deadline)
 
 

@@ -101,7 +101,7 @@ class Stream:
         with self._lock:
             return list(self._attempts)
 
-    def wait_for(self, wanted: Callable[[Attempt], bool], *, count: int, timeout_seconds: float, what: str) -> None:
+    def wait_for(self, wanted: Callable[[Attempt], bool], *, count: int, what: str) -> None:
         """Return when `count` more attempts of the wanted kind, *sent* after this call, have been answered.
 
         Raises:
@@ -110,7 +110,6 @@ class Stream:
         since = time.monotonic()
         wait_until(
             lambda: sum(1 for done in self.attempts if done.at >= since and wanted(done)) >= count,
-            timeout_seconds=timeout_seconds,
             what=what,
         )
 

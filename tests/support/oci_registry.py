@@ -199,9 +199,7 @@ def serve_debian(folder: Path) -> Iterator[Running]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     process = Process([DEBIAN, "serve", configuration], log=folder / "log.json", env=environment)
     try:
-        wait_until(
-            lambda: bool(_port_in(process.log)), timeout_seconds=20, what="docker-registry listens", process=process
-        )
+        wait_until(lambda: bool(_port_in(process.log)), what="docker-registry listens", process=process)
         host = f"127.0.0.1:{_port_in(process.log)}"
         with _client(host, None) as client:
             yield Running(host, client)

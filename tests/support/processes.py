@@ -19,10 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+HANG_SECONDS = 60.0
+"""For what is sure to happen: a slow and busy machine needs less, and only what hangs needs more."""
 _GRACE_SECONDS = 5.0
 """How long an orphaned child may take to end by itself before it is killed."""
-_START_SECONDS = 20.0
-"""How long a guard may take to start its child: only a machine that is on its knees needs more."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -57,7 +57,7 @@ class Process:
             cwd=cwd,
             start_new_session=True,
         )
-        word, _, rest = self._line(_START_SECONDS).partition(" ")
+        word, _, rest = self._line(HANG_SECONDS).partition(" ")
         if word != "pid":
             self._close_guard()
             raise OSError(f"{self.command[0]} could not be started: {rest or 'its guard did not answer'}")
@@ -69,7 +69,7 @@ class Process:
         with self._lock:
             return self._collect(0)
 
-    def wait(self, *, timeout_seconds: float) -> int:
+    def wait(self, *, timeout_seconds: float = HANG_SECONDS) -> int:
         """The exit status.
 
         Raises:
@@ -137,7 +137,7 @@ class Process:
         for stream in (self._guard.stdin, self._guard.stdout):
             if stream is not None:
                 stream.close()
-        self._guard.wait(timeout=_GRACE_SECONDS + _START_SECONDS)
+        self._guard.wait(timeout=_GRACE_SECONDS + HANG_SECONDS)
 
 
 def is_running(pid: int) -> bool:
@@ -150,7 +150,12 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until(
-    ready: Callable[[], bool], *, timeout_seconds: float, what: str, process: Process | None = None, every: float = 0.02
+    ready: Callable[[], bool],
+    *,
+    what: str,
+    timeout_seconds: float = HANG_SECONDS,
+    process: Process | None = None,
+    every: float = 0.02,
 ) -> None:
     """Return as soon as `ready()` is true, asked every `every` seconds.
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from tests.support.processes import HANG_SECONDS
+
 
 class ScriptedApi:
     """Answers each GET with what `answer(path)` gives: a status and a document or lines, or nothing for long."""
@@ -21,7 +23,7 @@ class ScriptedApi:
             def do_GET(self) -> None:
                 status, document = answer(self.path)
                 if status == 0:
-                    stop.wait(10)
+                    stop.wait(2 * HANG_SECONDS)
                     return
                 lines = document if isinstance(document, list) else [document]
                 self.send_response(status)

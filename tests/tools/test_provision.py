@@ -28,7 +28,7 @@ TOOLS = Path(__file__).resolve().parents[2] / "tools"
 MACHINE = platform.machine().lower()
 PLATFORM = f"{sys.platform}-{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(MACHINE, MACHINE) }"
 ASSET_PATH = "/releases.example/v1.2.3/demo"
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 
 def program(version: str = "1.2.3") -> bytes:
@@ -183,7 +183,7 @@ class Workplace:
 
     def start(self, *arguments: str, mirror: str | None = None) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, str(TOOLS / "provision.py"), "--table", str(self.table), "--timeout", "5", *arguments],
+            [sys.executable, str(TOOLS / "provision.py"), "--table", str(self.table), "--timeout", "60", *arguments],
             env={
                 "PATH": str(self.bin),
                 "PRATIQUE_TOOLS_CACHE": str(self.cache),

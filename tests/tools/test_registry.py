@@ -53,9 +53,10 @@ sys.stdin.read()
         registry = int(parent.stdout.readline())
         assert is_running(registry)
         os.kill(parent.pid, signal.SIGKILL)
-        wait_until(lambda: not is_running(registry), timeout_seconds=20, what="the registry ends with its parent")
+        wait_until(lambda: not is_running(registry), what="the registry ends with its parent")
 
 
+@pytest.mark.slow
 def test_token_is_for_its_scope_and_its_time() -> None:
     with serve(login=LOGIN, token_seconds=1) as running:
         repository = running.repository("team/app")
@@ -75,8 +76,8 @@ def test_token_is_for_its_scope_and_its_time() -> None:
         assert other.status_code == 401
         assert 'scope="repository:team/other:pull"' in other.headers["WWW-Authenticate"]
         held = token()
-        wait_until(lambda: status("team/app", held) == 401, timeout_seconds=20, what="the token expires")
-        wait_until(lambda: status("team/app", token()) == 200, timeout_seconds=20, what="a new one is good")
+        wait_until(lambda: status("team/app", held) == 401, what="the token expires")
+        wait_until(lambda: status("team/app", token()) == 200, what="a new one is good")
 
 
 def test_referrers_can_be_left_out() -> None:

@@ -13,7 +13,7 @@ from pratique.policy import PolicySet
 from tests.webhook.serving import ROOT, Served
 
 
-@pytest.fixture(scope="session", params=["opa", "regopy"])
+@pytest.fixture(scope="session", params=["opa", pytest.param("regopy", marks=pytest.mark.slow)])
 def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     """The webhook with the baseline bindings on a real engine, once with each."""
     choice = choose_engine(request.param, tools_cache=ROOT / ".cache" / "tools", environ=os.environ)

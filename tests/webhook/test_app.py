@@ -196,7 +196,7 @@ def test_scaling_a_parent_that_is_no_object_is_bad_input(served: Served) -> None
 
 def test_the_mutating_door_changes_nothing_and_records_nothing(served: Served) -> None:
     before = len(served.rows.decisions)
-    assert served.judge(review(BAD), path="/mutate?timeout=5s") == {"uid": UID, "allowed": True}
+    assert served.judge(review(BAD), path="/mutate?timeout=30s") == {"uid": UID, "allowed": True}
     assert len(served.rows.decisions) == before
 
 

@@ -17,7 +17,7 @@ from pratique.kinds.context import AUTOSCALERS, RESOURCE_CLAIMS
 from pratique.subject import Workload
 from tests.support import workloads
 from tests.support.cluster import Cluster
-from tests.support.processes import wait_until
+from tests.support.processes import HANG_SECONDS, wait_until
 from tests.support.scripted_api import listed, scripted_api
 from webhook import cluster as cluster_module
 from webhook import cluster_context as module
@@ -81,7 +81,7 @@ def following(kubeconfig: Path) -> Iterator[ClusterContext]:
 
 
 def until(ready: Callable[[], bool], what: str) -> None:
-    wait_until(ready, timeout_seconds=10, what=what)
+    wait_until(ready, what=what)
 
 
 def served(*resources: tuple[str, str, str], version: str = "v1") -> Callable[[str], tuple[int, Any] | None]:
@@ -176,7 +176,7 @@ def test_a_kind_that_is_not_served_says_nothing_and_is_found_when_its_crd_comes_
         return (410, {}) if "watch=true" in path else listed(3, scaled)
 
     with scripted_api(answer) as api, following(api.kubeconfig(tmp_path)) as context:
-        assert asyncio.run(context.wait_synced(seconds=10))
+        assert asyncio.run(context.wait_synced(seconds=HANG_SECONDS))
         assert list(context.state()) == FOLLOWED
         assert {state["served"] for state in context.state().values() if isinstance(state, dict)} == {False}
         assert context.doubt(workload(workloads.deployment("llm", namespace="team"))) == ""
@@ -217,7 +217,7 @@ def test_what_is_not_known_or_was_not_confirmed_for_long_is_in_doubt(
         )
         assert [context.doubt(other) for other in (without_gpus, pod)] == ["", ""]
         broken = False
-        assert asyncio.run(context.wait_synced(seconds=20))
+        assert asyncio.run(context.wait_synced(seconds=HANG_SECONDS))
         assert [context.doubt(each) for each in (scaled, workload(claiming))] == ["", ""]
 
         monkeypatch.setattr(cluster_module, "STALE_SECONDS", LONG_AGO)
@@ -238,10 +238,12 @@ def test_one_that_was_admitted_counts_before_the_watch_brings_it_and_only_as_lon
         return (0, None) if "watch=true" in path else listed(3, hpa("a", 5))
 
     async def admit(context: ClusterContext) -> tuple[int | None, int | None]:
-        assert await context.wait_synced(seconds=10)
+        assert await context.wait_synced(seconds=HANG_SECONDS)
         context.admitted(source, Autoscaler(LLM, 9))
         at_once = context.context.max_replicas.get(LLM)
-        await asyncio.sleep(0.5)
+        async with asyncio.timeout(HANG_SECONDS):
+            while context.context.max_replicas.get(LLM) == at_once:  # noqa: ASYNC110 - what is waited for is no event
+                await asyncio.sleep(0.01)
         return at_once, context.context.max_replicas.get(LLM)
 
     with scripted_api(answer) as api, following(api.kubeconfig(tmp_path)) as context:
@@ -264,7 +266,7 @@ def test_autoscalers_and_claims_of_a_real_api_server_are_followed(cluster: Clust
     made = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"} | hpa("a", 5)
     del made["metadata"]["resourceVersion"], made["status"]
     with following(cluster.kubeconfig()) as context:
-        assert asyncio.run(context.wait_synced(seconds=10))
+        assert asyncio.run(context.wait_synced(seconds=HANG_SECONDS))
         assert [key for key, state in context.state().items() if isinstance(state, dict) and not state["served"]] == [
             "scaledobjects.keda.sh",
             "podautoscalers.autoscaling.aibrix.ai",
@@ -295,7 +297,7 @@ def test_the_target_of_an_autoscaler_is_found_by_its_kind(cluster: Cluster) -> N
             ("none.example", "X"),
         ]
         return [
-            await lookup.target_of_autoscaler(*target, "team", "server", deadline=time.monotonic() + 5)
+            await lookup.target_of_autoscaler(*target, "team", "server", deadline=time.monotonic() + HANG_SECONDS)
             for target in (*targets, ("apps", "Deployment"))
         ]
 

@@ -20,11 +20,11 @@ from pratique.kinds import subject_of
 from tests.support import workloads
 from tests.support.cluster import Cluster
 from tests.support.policies import binding, configuration, policy, policy_set
-from tests.support.processes import wait_until
+from tests.support.processes import HANG_SECONDS, wait_until
 from tests.support.scripted import ScriptedEvaluator
 from tests.support.scripted_api import listed, scripted_api
 from webhook import cluster as module
-from webhook.cluster import ApiServer, NamespaceLabelCache, ParentLookup, connect
+from webhook.cluster import LOOKUP_SHARE, ApiServer, NamespaceLabelCache, ParentLookup, connect
 from webhook.registration import _SCALABLE, RESOURCES, Registration, ServiceReference, registered
 
 
@@ -47,11 +47,11 @@ def _watching(kubeconfig: Path) -> Iterator[NamespaceLabelCache]:
 
 
 def _until(ready: Callable[[], bool], what: str) -> None:
-    wait_until(ready, timeout_seconds=10, what=what)
+    wait_until(ready, what=what)
 
 
 async def _refusal(
-    lookup: ParentLookup, resource: str = "deployments", *, seconds: float = 2, group: str = "apps"
+    lookup: ParentLookup, resource: str = "deployments", *, seconds: float = HANG_SECONDS, group: str = "apps"
 ) -> str:
     with pytest.raises(EvidenceUnavailable) as raised:
         await lookup.parent_of_scale(group, resource, "team", "server", deadline=time.monotonic() + seconds)
@@ -67,7 +67,7 @@ def test_the_labels_follow_the_namespaces(cluster: Cluster) -> None:
     cluster.create_namespace("before", {"tier": "a"})
     with _watching(cluster.kubeconfig()) as cache:
         assert cache.labels("before") is None, "nothing is known before the first list"
-        assert asyncio.run(cache.wait_synced(seconds=10))
+        assert asyncio.run(cache.wait_synced(seconds=HANG_SECONDS))
         assert cache.labels("before") == {"kubernetes.io/metadata.name": "before", "tier": "a"}
 
         cluster.create_namespace("after", {"tier": "b"})
@@ -93,7 +93,7 @@ def test_the_first_pod_of_a_new_namespace_is_judged_with_its_labels(cluster: Clu
     client = cluster.client()
 
     async def outcomes(cache: NamespaceLabelCache) -> list[Outcome]:
-        await cache.wait_synced(seconds=10)
+        await cache.wait_synced(seconds=HANG_SECONDS)
         engine = Engine(
             policies=policies,
             configuration=configuration(policies, document),
@@ -107,7 +107,9 @@ def test_the_first_pod_of_a_new_namespace_is_judged_with_its_labels(cluster: Clu
             labels = {"tier": "production"} if number % 2 else {}
             client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
             subject = subject_of(workloads.pod("first", namespace=name))
-            decision = await engine.decide(subject, Door.ADMISSION, request=Request(), deadline=time.monotonic() + 2)
+            decision = await engine.decide(
+                subject, Door.ADMISSION, request=Request(), deadline=time.monotonic() + HANG_SECONDS
+            )
             found.append(decision.outcome)
         return found
 
@@ -123,7 +125,9 @@ def test_the_parent_of_a_scale_is_found_in_the_version_that_is_served(cluster: C
 
     async def twice() -> list[Mapping[str, Any]]:
         return [
-            await lookup.parent_of_scale("apps", "deployments", "team", "server", deadline=time.monotonic() + 5)
+            await lookup.parent_of_scale(
+                "apps", "deployments", "team", "server", deadline=time.monotonic() + HANG_SECONDS
+            )
             for _ in range(2)
         ]
 
@@ -172,7 +176,7 @@ def test_in_a_cluster_the_service_account_is_used(
     monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_CERT_FILENAME", str(cluster.authority))
     api = ApiServer(connect(kubeconfig=None))
 
-    review = asyncio.run(api.get("/apis/apps", deadline=time.monotonic() + 5))
+    review = asyncio.run(api.get("/apis/apps", deadline=time.monotonic() + HANG_SECONDS))
 
     assert review["preferredVersion"] == {"groupVersion": "apps/v1", "version": "v1"}
     api.close()
@@ -351,7 +355,10 @@ def test_labels_that_nobody_confirms_are_not_known_after_a_while(
         assert cache.labels("a") is None
 
 
-def test_a_namespace_is_asked_for_once_for_all_who_wait_and_never_past_the_deadline(tmp_path: Path) -> None:
+def test_a_namespace_is_asked_for_once_for_all_who_wait_and_only_for_part_of_their_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LOOKUP_SHARE < 1
     asked: list[str] = []
 
     def answer(path: str) -> tuple[int, Any]:
@@ -363,10 +370,11 @@ def test_a_namespace_is_asked_for_once_for_all_who_wait_and_never_past_the_deadl
         return (0, None) if "watch=true" in path else listed(3)
 
     async def look_up(cache: NamespaceLabelCache) -> float:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + HANG_SECONDS
         await asyncio.gather(*(cache.look_up("new", deadline) for _ in range(50)))
+        monkeypatch.setattr(module, "LOOKUP_SHARE", 0.2 / HANG_SECONDS)
         started = time.monotonic()
-        await cache.look_up("slow", started + 0.4)
+        await cache.look_up("slow", started + HANG_SECONDS)
         return time.monotonic() - started
 
     with scripted_api(answer) as api, _watching(api.kubeconfig(tmp_path)) as cache:
@@ -375,7 +383,7 @@ def test_a_namespace_is_asked_for_once_for_all_who_wait_and_never_past_the_deadl
         assert asked == ["/api/v1/namespaces/new"]
         assert cache.labels("new") == {"v": "1"}
         assert cache.labels("slow") is None
-        assert 0.1 < took < 0.4
+        assert 0.1 < took < HANG_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -393,10 +401,11 @@ def test_a_namespace_is_asked_for_once_for_all_who_wait_and_never_past_the_deadl
     ],
 )
 def test_an_answer_that_is_none_is_told(tmp_path: Path, answer: tuple[int, Any], reason: str) -> None:
+    seconds = 0.3 if answer[0] == 0 else HANG_SECONDS
     with scripted_api(lambda _: answer) as api:
         server = ApiServer(connect(kubeconfig=api.kubeconfig(tmp_path)))
 
-        assert asyncio.run(_refusal(ParentLookup(server), "things", group="", seconds=0.3)) == reason
+        assert asyncio.run(_refusal(ParentLookup(server), "things", group="", seconds=seconds)) == reason
         server.close()
 
 
@@ -415,6 +424,7 @@ def test_without_an_api_server_there_is_no_parent() -> None:
     assert reason == "no API server is configured; start the webhook with --kubeconfig or --in-cluster"
 
 
+@pytest.mark.slow
 def test_the_keys_of_a_kubeconfig_are_written_to_the_private_directory_only(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ apiVersion: v1
 kind: Namespace
 metadata: {name: team-a, labels: {team: a, cost-center: cc-4711, data-classification: internal}}
 """
-PATH = "/mutate?timeout=5s"
+PATH = "/mutate?timeout=30s"
 
 
 @pytest.fixture(scope="module", params=["opa", "regopy"])

@@ -116,7 +116,7 @@ class Doors:
             review = read_review(json.dumps(self.review(new, old, by)).encode())
             subject = subject_under_review(review, cache=ContentCache())
             decision = await self.engine.decide(
-                subject, Door.ADMISSION, request=request_of(review), deadline=time.monotonic() + 5
+                subject, Door.ADMISSION, request=request_of(review), deadline=time.monotonic() + 60
             )
             return with_evaluations(decision, self.own.evaluations(review, self.engine))
 
@@ -458,7 +458,7 @@ def test_the_denial_says_what_to_do_and_offers_no_waiver_of_it(door: Doors, pend
 def test_both_doors_over_http_and_the_record() -> None:
     door = Doors()
     with Served.with_engine(door.engine, own=OwnKinds(signer=FileSigner(WITNESS))) as served:
-        response = served.judge(door.review(asked(), None, ADA), path="/mutate?timeout=5s")
+        response = served.judge(door.review(asked(), None, ADA), path="/mutate?timeout=30s")
         assert (response["allowed"], response["patchType"]) == (True, "JSONPatch")
         assert json.loads(base64.b64decode(response["patch"])) == [
             {"op": "add", "path": "/spec/requestedBy", "value": "ada@example.com"}

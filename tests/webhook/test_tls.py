@@ -46,7 +46,7 @@ class _Echo:
             context.load_cert_chain(*identity)
         if version is not None:
             context.maximum_version = version
-        plain = socket.create_connection(self._listener.getsockname(), timeout=5)
+        plain = socket.create_connection(self._listener.getsockname(), timeout=60)
         self._open.append(plain)
         secure = context.wrap_socket(plain, server_hostname="localhost")
         self._open.append(secure)

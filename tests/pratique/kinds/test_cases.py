@@ -101,7 +101,7 @@ def _is_said_at(obj: object, image: ImageRef) -> bool:
     return isinstance(value, str) and image.reference in value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(_manifests())
 def test_every_image_is_found_and_every_pointer_leads_to_it(obj: dict[str, Any]) -> None:
     subject = subject_of(obj)

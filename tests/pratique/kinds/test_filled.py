@@ -125,7 +125,7 @@ _FILLABLE = [kind for kind in KINDS.values() if kind.templates or kind.images]
 
 
 @pytest.mark.parametrize("kind", _FILLABLE, ids=lambda kind: f"{kind.group}/{kind.kind}")
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_every_image_of_every_place_is_found(kind: Kind, data: st.DataObject) -> None:
     only_lists = data.draw(st.booleans())
@@ -210,7 +210,7 @@ def _counted(draw: st.DrawFn) -> dict[str, Any]:
     return {"metadata": metadata, **_with_counts(draw, obj, draw(st.sampled_from([0.0, 0.2, 1.0])))}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_counted())
 def test_the_peak_is_never_below_what_there_is_now(obj: dict[str, Any]) -> None:
     try:

@@ -115,7 +115,7 @@ def _broken(draw: Any) -> Any:
     return obj
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings().max_examples)
 @given(_broken())
 def test_nothing_else_is_raised(obj: dict[str, Any]) -> None:
     with suppress(InputError):

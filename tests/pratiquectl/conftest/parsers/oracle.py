@@ -14,7 +14,7 @@ CONFTEST = REPOSITORY / ".cache" / "tools" / "conftest"
 
 CORPUS = Path(__file__).parent / "corpus"
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 60
 
 
 class Refused(Exception):

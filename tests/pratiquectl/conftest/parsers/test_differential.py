@@ -63,7 +63,7 @@ def differential(text: st.SearchStrategy[str]) -> Callable[[Test], Callable[[], 
     """A test that gets lists of such texts."""
 
     def decorate(test: Test) -> Callable[[], None]:
-        limited = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+        limited = settings(max_examples=3, suppress_health_check=list(HealthCheck))
         return limited(given(st.lists(text, min_size=1, max_size=TEXTS_AT_ONCE))(test))
 
     return decorate
