@@ -141,9 +141,6 @@ APPROVER_LIST = _document(
     ),
 )
 
-WAIVER_APPROVAL = _document("WaiverApproval", {"type": "object"})
-"""How a DSSE envelope is kept with a configuration: `spec` is the envelope, the name its digest."""
-
 NAMESPACE = {
     "type": "object",
     "properties": {

@@ -112,22 +112,6 @@ class Evidence(Protocol):
         """`subject` was refused for what is known of its images."""
 
 
-class NoParents:
-    """Knows no API server: every scale is undecided, and every autoscaler."""
-
-    async def parent_of_scale(
-        self, group: str, resource: str, namespace: str, name: str, *, deadline: float
-    ) -> Mapping[str, Any]:
-        """Raises: EvidenceUnavailable, always."""
-        raise EvidenceUnavailable(f"no API server is configured to look up {resource} {namespace}/{name}")
-
-    async def target_of_autoscaler(
-        self, group: str, kind: str, namespace: str, name: str, *, deadline: float
-    ) -> Mapping[str, Any] | None:
-        """Raises: EvidenceUnavailable, always."""
-        raise EvidenceUnavailable(f"no API server is configured to look up {kind} {namespace}/{name}")
-
-
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """A status and a JSON document; `hang_up` closes the connection after it."""

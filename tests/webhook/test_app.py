@@ -23,7 +23,7 @@ from tests.support.builders import UID, encoded, review, scale_review
 from tests.support.evaluators import BuggyEvaluator, DeafEvaluator, DownEvaluator
 from tests.support.scripted import Rule, ScriptedEvaluator
 from tests.webhook.serving import REVIEWS, Served, captured, engine_of
-from webhook.app import NoParents
+from webhook.cluster import ParentLookup
 
 pytestmark = pytest.mark.slow
 
@@ -383,10 +383,13 @@ def test_the_old_object_reaches_the_engine() -> None:
 
 
 def test_without_an_api_server_every_scale_is_undecided() -> None:
-    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES)), parents=NoParents()) as webhook:
+    with Served.with_engine(engine_of(ScriptedEvaluator(PASSES)), parents=ParentLookup(None)) as webhook:
         response = webhook.judge(scale_review("llm", namespace="team-a", replicas=1))
         assert response["status"]["code"] == 500
-        assert "no API server is configured to look up deployments team-a/llm" in response["status"]["message"]
+        assert (
+            "no API server is configured; start the webhook with --kubeconfig or --in-cluster"
+            in response["status"]["message"]
+        )
 
 
 def test_a_bug_with_a_review_of_no_uid_is_an_http_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from tests.support import workloads
 from tests.support.builders import review
 from tests.support.scripted import ScriptedEvaluator
 from tests.webhook.serving import Served, engine_of
-from webhook.app import NoParents
+from webhook.cluster import ParentLookup
 from webhook.cluster_context import KnownObjects, Source
 
 LLM = workloads.deployment("llm", namespace="team-a", gpus=2)
@@ -168,15 +168,18 @@ def test_a_target_that_cannot_be_looked_up_is_undecided(judging: Served, known: 
 
 def test_without_an_api_server_an_autoscaler_is_undecided() -> None:
     engine = engine_of(ScriptedEvaluator({"gpu/limit": lambda _: []}))
-    with Served.with_engine(engine, parents=NoParents()) as served:
+    with Served.with_engine(engine, parents=ParentLookup(None)) as served:
         response = served.judge(review(hpa(2)))
     assert response["status"]["code"] == 500
-    assert "no API server is configured to look up Deployment team-a/llm" in response["status"]["message"]
+    assert (
+        "no API server is configured; start the webhook with --kubeconfig or --in-cluster"
+        in response["status"]["message"]
+    )
 
 
 def test_where_nothing_judges_the_target_it_need_not_be_found() -> None:
     engine = engine_of(ScriptedEvaluator({}), match={"namespaces": {"exclude": ["team-a"]}})
-    with Served.with_engine(engine, parents=NoParents()) as served:
+    with Served.with_engine(engine, parents=ParentLookup(None)) as served:
         assert served.judge(review(hpa(2)))["allowed"]
 
 
