@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -21,6 +22,8 @@ _SHORT = "p"
 def pytest_configure(config: pytest.Config) -> None:
     """Give the folders of several workers a short beginning: sockets in them have to fit into 107 bytes. Where nothing
     slow is asked for, a tenth of the examples is enough."""
+    # In the background, a shell has all that it starts ignore interrupts, and what the tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.load_profile("quick" if "not slow" in config.option.markexpr else "all")
     several = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
     if several and config.option.basetemp is None:

@@ -34,7 +34,9 @@ def test_the_wheel_holds_the_packages_and_no_policies(tmp_path: Path) -> None:
 def test_every_target_of_make_is_listed_with_what_it_does() -> None:
     targets = (ROOT / "Makefile").read_text().partition(".PHONY: ")[2].partition("\n")[0].split()
     parts = {"lint", "types", "layers", "rego"}  # of `test`
-    shown = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
     assert {line.split()[1] for line in shown.splitlines()} == {*targets} - parts
 
 

@@ -400,7 +400,7 @@ asyncio.run(main(Path(sys.argv[1])))
 
 
 def test_full_disk_is_named_as_such(tmp_path: Path) -> None:
-    mounted = 'mount -t tmpfs -o size=1m none $1 && exec $2 -c "$3" $1'
+    mounted = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$1"'
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", mounted, "sh", tmp_path, sys.executable, FULL_DISK],
         capture_output=True,
