@@ -235,6 +235,9 @@ def _define(client: Client, api_version: str, kind: str) -> str:
     group, _, version = api_version.rpartition("/")
     if "." not in group or (group.endswith(".k8s.io") and client.get(f"/apis/{group}").ok):
         return ""
+    resources = client.get(f"/apis/{group}/{version}").body.get("resources", [])
+    if any(each["kind"] == kind for each in resources):  # by whatever name: `modelregistries` of the chart
+        return ""
     plural = RESOURCES.get((group, kind), f"{kind.lower()}s")
     name = f"{plural}.{group}"
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
