@@ -127,15 +127,19 @@ def test_kept_demo_serves_until_it_is_ended(place: Path, number: signal.Signals)
     )
     assert process.stdout is not None
     said = []
-    for line in process.stdout:
-        said.append(line)
-        if "make cluster" in line:
-            break
-    (server,) = servers(place)
-    curl = next(line.strip() for line in said if "--data-binary" in line)
-    answered = subprocess.run(["sh", "-c", f"{curl} --silent"], capture_output=True, text=True, check=False)
-    process.send_signal(number)
-    process.communicate(timeout=HANG_SECONDS)
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if "make cluster" in line:
+                break
+        (server,) = servers(place)
+        curl = next(line.strip() for line in said if "--data-binary" in line)
+        answered = subprocess.run(["sh", "-c", f"{curl} --silent"], capture_output=True, text=True, check=False)
+        process.send_signal(number)
+        process.communicate(timeout=HANG_SECONDS)
+    finally:
+        process.kill()
+        process.communicate()
     wait_until(lambda: not is_running(server), what="the server ends")
     assert '"allowed":true' in answered.stdout
     if number is not signal.SIGKILL:
