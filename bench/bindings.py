@@ -55,18 +55,15 @@ CONFIGURATIONS = {
 
 def policies_bound(policies: PolicySet) -> list[str]:
     """The policies in the order in which they are bound: the seven of the other tables, then the rest of the library
-    that judges workloads and asks neither for the time, with which nothing could be remembered, nor for evidence."""
+    that judges workloads and asks neither for the time nor for facts, which nobody has here: the answer would be an
+    error, and that is not remembered either."""
     return [*_SEVEN, *sorted(name for name, policy in policies.policies.items() if _is_bound(policy))]
 
 
-_EVIDENCE = frozenset({"facts.provenance", "facts.sbom", "facts.signatures", "facts.vulnerabilities"})
-"""What needs a registry, which the benchmark has not."""
-
-
 def _is_bound(policy: PolicyMetadata) -> bool:
-    if policy.needs & _EVIDENCE:
+    if any(need == "now" or need.startswith("facts.") for need in policy.needs):
         return False
-    return "workload" in policy.subjects and "now" not in policy.needs and policy.name not in _SEVEN
+    return "workload" in policy.subjects and policy.name not in _SEVEN
 
 
 def _documents(which: Bindings, policies: list[str]) -> Iterator[dict[str, Any]]:
