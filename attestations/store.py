@@ -173,8 +173,10 @@ class EvidenceStore:
         """Believe what was found of them for `ABSENT_KEPT` only: who was refused for it may be mending that."""
         for image in images:
             digest = image.digest or self._tags.get(_tag_key(image), ("", 0.0))[0]
-            if (key := self._key(image, digest, self.reader)) in self._entries:
-                self._doubted.add(key)
+            if digest:
+                if len(self._doubted) >= _MAX_DOUBTED:
+                    self._doubted.clear()
+                self._doubted.add(self._key(image, digest, self.reader))
 
     async def aclose(self) -> None:
         """End what is being read, and close the database."""
@@ -303,12 +305,12 @@ class EvidenceStore:
         self._entries[key] = evidence, size
         self.bytes += size
         while self.bytes > MAX_MEMORY_BYTES:
-            oldest, (_, freed) = self._entries.popitem(last=False)
-            self._doubted.discard(oldest)
+            _, (_, freed) = self._entries.popitem(last=False)
             self.bytes -= freed
 
 
 _MAX_TAGS = 10_000
+_MAX_DOUBTED = 10_000
 
 
 def _tag_key(image: ImageRef) -> str:

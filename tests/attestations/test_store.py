@@ -227,6 +227,22 @@ def test_what_somebody_was_refused_for_is_looked_at_again_after_a_minute(tmp_pat
     run(test)
 
 
+def test_what_is_doubted_is_so_on_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        clock, reader = Clock(), ScriptedReader()
+        store = EvidenceStore(reader, clock=clock, database=EvidenceDatabase(tmp_path / DATABASE_NAME))
+        await store.get(image(), ("signatures",), deadline=soon())
+        monkeypatch.setattr(module, "MAX_MEMORY_BYTES", store.bytes)
+        store.doubt([image()])
+        await store.get(image(f"r.example/app@{OTHER}"), ("signatures",), deadline=soon())  # takes its place in memory
+        clock.now += ABSENT_KEPT
+        await store.get(image(), ("signatures",), deadline=soon())
+        assert reader.read_images == [DIGEST, OTHER, DIGEST]
+        await store.aclose()
+
+    run(test)
+
+
 def test_nothing_is_believed_beyond_the_day_on_which_a_key_ends() -> None:
     async def test() -> None:
         clock, reader = Clock(), ScriptedReader(believed_until=START + timedelta(seconds=30))
