@@ -71,7 +71,7 @@ def server_pod_spec(*, faults: Collection[Fault] = (), gpus: int = 1, variant: i
         "securityContext": _restricted(),
         "volumeMounts": [
             {"name": "models", "mountPath": "/models", "readOnly": True},
-            {"name": "cache", "mountPath": "/root/.cache"},
+            {"name": "cache", "mountPath": "/var/cache/server"},
             {"name": "shm", "mountPath": "/dev/shm"},
         ],
     }
