@@ -37,7 +37,7 @@ QUOTED_BYTES = 300
 DRAIN_SECONDS = 30.0
 """How long `close` waits for evaluations in flight; each has a deadline of its own, which is sooner."""
 RECONNECT_SECONDS = 0.1
-"""The pause before a connection is replaced that could not be opened, or that was lost before it was of any use."""
+"""The pause before another connection is opened after one that failed, or that was lost before it was of any use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,14 @@ class NoBundle(EvaluationError):
 class Exchange:
     """One request, in parts that are joined when it is sent, and the answer to come, or EvaluationError."""
 
-    __slots__ = ("answer", "connection", "max_answer_bytes", "request")
+    __slots__ = ("answer", "connection", "is_second_try", "max_answer_bytes", "request")
 
     def __init__(self, request: Sequence[bytes], answer: asyncio.Future[Answer], max_answer_bytes: int) -> None:
         self.request = request
         self.answer = answer
         self.max_answer_bytes = max_answer_bytes
         self.connection: Connection | None = None
+        self.is_second_try = False
 
 
 def http_request(method: str, path: str, *, host: str = "opa", body: bytes = b"") -> bytes:
@@ -80,6 +81,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._parser: httptools.HttpResponseParser
         self._lost_because = ""
+        self._answer_began = False
         self.lost = False
         self.has_answered = False
 
@@ -111,6 +113,7 @@ class Connection(asyncio.Protocol):
         if self._exchange is None:
             self.drop("OPA sent what nobody asked for")
             return
+        self._answer_began = True
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -123,7 +126,10 @@ class Connection(asyncio.Protocol):
         self.lost = True
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            _fail(exchange, self._lost_because or "OPA closed the connection before it had answered")
+            if self._lost_because or self._answer_began or exchange.is_second_try:
+                _fail(exchange, self._lost_because or "OPA closed the connection before it had answered")
+            else:
+                self._pool.ask_again(exchange)
         self._pool.lost(self)
 
     # httptools
@@ -148,6 +154,7 @@ class Connection(asyncio.Protocol):
         answer = Answer(self._parser.get_status_code(), b"".join(self._body))
         self._body.clear()
         self._body_bytes = 0
+        self._answer_began = False
         self.has_answered = True
         self._pool.answers += 1
         if not exchange.answer.done():
@@ -161,7 +168,12 @@ Connect = Callable[[Callable[[], Connection]], Awaitable[object]]
 
 
 class Pool:
-    """A fixed number of connections to one OPA, each replaced when it is lost, until `close`."""
+    """Up to `size` connections to one OPA, each opened when a request finds none free, until `close`.
+
+    A server may close a connection whenever it carries nothing, just as a request is on its way to it. Such a request
+    is sent once more (RFC 9112, 9.3.1): all that we ask of OPA is idempotent. None is opened to lie in wait, because
+    OPA closes after 32 s what it was never asked anything on.
+    """
 
     def __init__(self, connect: Connect, *, size: int = CONNECTIONS) -> None:
         self._connect = connect
@@ -169,7 +181,7 @@ class Pool:
         self._open: set[Connection] = set()
         self._free: list[Connection] = []
         self._waiting: deque[Exchange] = deque()
-        self._refilling: asyncio.Task[None] | None = None
+        self._opening: asyncio.Task[None] | None = None
         self._closed_because = ""
         self.answers = 0
         """How many answers came so far: when it stands still while something is outstanding, OPA may hang."""
@@ -179,13 +191,12 @@ class Pool:
         return len(self._open) - len(self._free) + len(self._waiting)
 
     async def open(self) -> None:
-        """Open every connection.
+        """Open the first connection.
 
         Raises:
             OSError: nobody listens there, or not for us.
         """
-        while len(self._open) < self._size:
-            await self._open_one()
+        await self._open_one()
 
     def ask(self, *request: bytes, max_answer_bytes: int = MAX_ANSWER_BYTES) -> Exchange:
         """Send `request` once a connection is free. The caller awaits `answer`, and calls `abandon` in the end."""
@@ -196,7 +207,17 @@ class Pool:
             self._free.pop().send(exchange)
         else:
             self._waiting.append(exchange)
+            self._open_more()
         return exchange
+
+    def ask_again(self, exchange: Exchange) -> None:
+        """Send what was lost on its way before all that waits: on a connection that answers now, or on a new one."""
+        exchange.connection = None
+        exchange.is_second_try = True
+        if self._closed_because:
+            _fail(exchange, self._closed_because)
+        else:
+            self._waiting.appendleft(exchange)
 
     def abandon(self, exchange: Exchange) -> None:
         """Give up an exchange in whatever state it is. Harmless for one that was answered."""
@@ -223,15 +244,13 @@ class Pool:
     def lost(self, connection: Connection) -> None:
         self.withdraw(connection)
         self._open.discard(connection)
-        if not self._closed_because and (self._refilling is None or self._refilling.done()):
-            pause = 0.0 if connection.has_answered else RECONNECT_SECONDS
-            self._refilling = asyncio.get_running_loop().create_task(self._refill(pause))
+        self._open_more(pause=0.0 if connection.has_answered else RECONNECT_SECONDS)
 
     def close(self, reason: str) -> None:
         """Fail everything outstanding with `reason`, at once, and whatever is asked from now on."""
         self._closed_because = self._closed_because or reason
-        if self._refilling is not None:
-            self._refilling.cancel()
+        if self._opening is not None:
+            self._opening.cancel()
         self._fail_waiting(reason)
         for connection in tuple(self._open):
             connection.drop(reason)
@@ -247,9 +266,16 @@ class Pool:
             self._open.add(connection)
             self.freed(connection)
 
-    async def _refill(self, pause: float) -> None:
+    def _open_more(self, *, pause: float = 0.0) -> None:
+        if self._is_short() and (self._opening is None or self._opening.done()):
+            self._opening = asyncio.get_running_loop().create_task(self._open_while_short(pause))
+
+    def _is_short(self) -> bool:
+        return bool(self._waiting) and len(self._open) < self._size and not self._closed_because
+
+    async def _open_while_short(self, pause: float) -> None:
         await asyncio.sleep(pause)
-        while len(self._open) < self._size and not self._closed_because:
+        while self._is_short():
             try:
                 async with asyncio.timeout(1):
                     await self._open_one()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -147,22 +146,98 @@ def test_a_second_answer_is_not_taken_for_the_next_request(tmp_path: Path) -> No
     asyncio.run(act())
 
 
-def test_what_nobody_asked_for_ends_the_connection_and_is_not_asked_for_again_at_once(tmp_path: Path) -> None:
+def test_what_nobody_asked_for_ends_the_connection_and_another_is_opened_only_when_it_is_needed(tmp_path: Path) -> None:
     connections = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
-        writer.write(http(RIGHT))
-        with suppress(ConnectionError):
+        if connections == 1:
+            writer.write(http(RIGHT))
             await reader.read()
+            writer.close()
+        else:
+            await answering(http(RIGHT))(reader, writer)
+
+    async def act() -> None:
+        async with pool_on(serve, tmp_path) as pool:
+            await until(lambda: not pool._open)
+            await asyncio.sleep(2 * RECONNECT_SECONDS)
+            assert connections == 1
+            assert said(await evaluate(pool, [echo()], deadline=soon(), digest=DIGEST)) == [{"test/echo": []}]
+            assert connections == 2
+
+    asyncio.run(act())
+
+
+def test_one_connection_serves_who_asks_one_by_one(tmp_path: Path) -> None:
+    """What is opened and never asked anything on is closed by OPA after 32 s: perhaps just when it is needed."""
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await answering(*[http(RIGHT)] * 100)(reader, writer)
+
+    async def act() -> None:
+        async with pool_on(serve, tmp_path, size=3) as pool:
+            for _ in range(5):
+                await evaluate(pool, [echo()], deadline=soon(), digest=DIGEST)
+            assert connections == 1
+            await evaluate(pool, [echo()] * 20, deadline=soon(), digest=DIGEST)
+            assert connections == 3
+
+    asyncio.run(act())
+
+
+def test_a_request_on_its_way_to_a_connection_that_is_closed_is_sent_once_more(tmp_path: Path) -> None:
+    """As a server does that closes what was idle for long, at the moment when it is used again."""
+    requests = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                await read_request(reader)
+                requests += 1
+                if requests in (4, 5, 6):
+                    break
+                writer.write(http(RIGHT))
         writer.close()
 
     async def act() -> None:
-        start = time.monotonic()
-        async with pool_on(serve, tmp_path):
-            await until(lambda: connections >= 4)
-            assert time.monotonic() - start > 3 * RECONNECT_SECONDS
+        async with pool_on(serve, tmp_path, size=3) as pool:
+            await evaluate(pool, [echo()] * 3, deadline=soon(), digest=DIGEST)
+            answers = await evaluate(pool, [echo()] * 3, deadline=soon(), digest=DIGEST)
+            assert said(answers) == [{"test/echo": []}] * 3
+            assert requests == 9
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize(
+    ("answer", "times"),
+    [
+        pytest.param(b"", 2, id="without an answer: perhaps because of the request"),
+        pytest.param(b"HTTP/1.1 2", 1, id="within an answer"),
+    ],
+)
+def test_a_request_is_not_sent_again_and_again(answer: bytes, times: int, tmp_path: Path) -> None:
+    requests = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        with suppress(asyncio.IncompleteReadError):
+            await read_request(reader)
+            requests += 1
+            writer.write(answer)
+        writer.close()
+
+    async def act() -> None:
+        async with pool_on(serve, tmp_path, size=2) as pool:
+            with pytest.raises(EvaluationError, match="closed the connection before it had answered"):
+                await evaluate(pool, [echo()], deadline=soon(), digest=DIGEST)
+            assert requests == times
 
     asyncio.run(act())
 
@@ -200,7 +275,6 @@ def test_when_nobody_listens_any_more_requests_fail_at_once_and_later_succeed(tm
             with pytest.raises(EvaluationError, match=r"does not accept connections: .*No such file"):
                 await evaluate(pool, [echo()], deadline=soon(), digest=DIGEST)
             (tmp_path / "away").rename(path)
-            await until(lambda: pool._open)
             assert said(await evaluate(pool, [echo()], deadline=soon(), digest=DIGEST)) == [{"test/echo": []}]
 
     asyncio.run(act())
