@@ -72,6 +72,7 @@ cluster: setup ## a real API server on loopback with the webhook in front; Ctrl-
 
 bench: setup ## measure against raw OPA and a no-op; results in bench/results/, table in bench/README.md
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.breakdown --write
 	@$(BIN)/python -m bench.conftest --write
 	@$(BIN)/python -m bench.evidence --write
 	@$(BIN)/python -m bench.documents --write

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
 from attestations.signers import Signer, signed_envelope
 from pratique.dsse import envelope_document
+from pratique.waiver import written_time
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
@@ -29,4 +31,13 @@ def signed_bundle(payload_type: str, payload: bytes, signer: Signer) -> dict[str
         "mediaType": MEDIA_TYPE,
         "verificationMaterial": {"publicKey": {"hint": hint}},
         "dsseEnvelope": document,
+    }
+
+
+def bundle_annotations(predicate_type: str, made: datetime) -> dict[str, str]:
+    """What cosign writes beside the bundle of a statement where it hangs on an image (cosign 3, pkg/oci/remote)."""
+    return {
+        "org.opencontainers.image.created": written_time(made),
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        "dev.sigstore.bundle.predicateType": predicate_type,
     }

@@ -71,16 +71,16 @@ class Registries:
 
     async def resolve(self, image: ImageRef, *, deadline: float) -> str:
         """The digest that the tag names now. Raises: NotFound, RegistryFailure."""
-        self._check(image)
+        self.check(image)
         return (await self.client.resolve(image.registry, image.repository, image.tag, deadline=deadline)).digest
 
     async def discover(self, image: ImageRef, digest: str, *, deadline: float) -> Found:
         """All that hangs on the image with `digest`. Raises: NotFound, RegistryFailure."""
-        self._check(image)
+        self.check(image)
         return await discover(self.client, replace(image, digest=digest), deadline=deadline)
 
-    def _check(self, image: ImageRef) -> None:
-        """Raises: NotAsked."""
+    def check(self, image: ImageRef) -> None:
+        """Raises: NotAsked: the registry of `image` may not be asked."""
         if self.allowed != ("*",) and not any(matches_host(each, image.registry) for each in self.allowed):
             raise NotAsked(
                 f"{image.registry} is none of the registries that the evidence configuration allows to ask"

@@ -1,19 +1,26 @@
-"""Uploads to OCI registries (OCI distribution-spec 1.1, "Push"), which `pratique push` needs."""
+"""Uploads to OCI registries (OCI distribution-spec 1.1, "Push"): artifacts, and what is to hang on images."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any
 from urllib.parse import quote
 
 import httpx
+import orjson
 
-from attestations.failures import Malformed, ServerFailed
-from attestations.manifest import digest_of
-from attestations.registry import MAX_MANIFEST_BYTES, RegistryClient, path_of
+from attestations.failures import Malformed, NotFound, ServerFailed
+from attestations.manifest import OCI_INDEX, OCI_MANIFEST, digest_of
+from attestations.registry import MAX_MANIFEST_BYTES, RegistryClient, fallback_tag, path_of
 from attestations.tokens import Place
 from attestations.transport import Answer, name_of, same_origin
 
 _ACTIONS = "pull,push"
 _BLOB = "application/octet-stream"
+_EMPTY, _EMPTY_TYPE = b"{}", "application/vnd.oci.empty.v1+json"
+_TRIES = 3
+"""How often a list that others write as well is written until what we put into it is there."""
 
 
 class UploadClient(RegistryClient):
@@ -42,8 +49,8 @@ class UploadClient(RegistryClient):
 
     async def push_manifest(
         self, registry: str, repository: str, content: bytes, reference: str, *, media_type: str, deadline: float
-    ) -> None:
-        """Stores the manifest under a tag or its digest.
+    ) -> str:
+        """Stores the manifest under a tag or its digest. What it refers to, where the registry lists that it does.
 
         Raises:
             ServerFailed: the registry does not take it.
@@ -53,6 +60,77 @@ class UploadClient(RegistryClient):
         target = f"manifests/{path_of(reference)}"
         answer = await self._send(place, "PUT", target, content, media_type, asked=asked, deadline=deadline)
         _expect(answer, 201, asked)
+        return str(answer.headers.get("OCI-Subject", ""))
+
+    async def attach(
+        self,
+        registry: str,
+        repository: str,
+        digest: str,
+        content: bytes,
+        *,
+        media_type: str,
+        annotations: Mapping[str, str],
+        deadline: float,
+    ) -> str:
+        """Hangs `content` on the manifest or index with `digest`; the digest of the manifest that refers to it.
+
+        Where the registry does not say that it lists who refers to what, that is written under the fallback tag too
+        ("Pushing Manifests with Subject"): nobody keeps two from doing so at once, so it is read back.
+
+        Raises:
+            NotFound: there is nothing with that digest.
+            ServerFailed: the registry does not take it, or others overwrite the list again and again.
+            Malformed: what is under the fallback tag is no list.
+        """
+        place = self._place(registry, repository, _ACTIONS)
+        subject = await self._resolve(place, digest, deadline)
+        for blob in (_EMPTY, content):
+            await self.push_blob(registry, repository, blob, deadline=deadline)
+        manifest = orjson.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": OCI_MANIFEST,
+                "artifactType": media_type,
+                "config": _descriptor(_EMPTY_TYPE, _EMPTY),
+                "layers": [_descriptor(media_type, content)],
+                "subject": {"mediaType": subject.media_type, "digest": subject.digest, "size": subject.size},
+                "annotations": annotations,
+            }
+        )
+        made = digest_of(manifest)
+        entry = {**_descriptor(OCI_MANIFEST, manifest), "artifactType": media_type, "annotations": annotations}
+        listed = await self.push_manifest(
+            registry, repository, manifest, made, media_type=OCI_MANIFEST, deadline=deadline
+        )
+        if listed != digest:
+            await self._list(place, digest, entry, deadline)
+        return made
+
+    async def _list(self, place: Place, digest: str, entry: Mapping[str, Any], deadline: float) -> None:
+        """Writes `entry` into the list of what refers to `digest`, beside what is there."""
+        tag = fallback_tag(digest)
+        where = f"the tag {tag} of {place.registry}/{place.repository}"
+        for written in range(_TRIES + 1):
+            document: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_INDEX}
+            listed: Collection[str] = ()
+            with suppress(NotFound):
+                index = await self._manifest(place, tag, deadline)
+                if not index.is_index:
+                    raise Malformed(f"{where}, which lists what refers to {digest}, is no index: remove it")
+                document, listed = orjson.loads(index.content), {each.digest for each in index.manifests}
+            if entry["digest"] in listed:
+                return
+            if written < _TRIES:
+                document["manifests"] = [*document.get("manifests", ()), entry]
+                await self.push_manifest(
+                    *(place.registry, place.repository, orjson.dumps(document), tag),
+                    media_type=OCI_INDEX,
+                    deadline=deadline,
+                )
+        raise ServerFailed(
+            f"{where} does not keep what was written to it, {_TRIES} times: others write there; try again"
+        )
 
     async def _send(
         self,
@@ -89,6 +167,10 @@ class UploadClient(RegistryClient):
             deadline=deadline,
             max_bytes=MAX_MANIFEST_BYTES,
         )
+
+
+def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}
 
 
 def _target(started: Answer, digest: str, asked: str) -> httpx.URL:

@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = HERE / "results" / f"{now:%Y-%m-%d}-{machine.slug(about)}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(document, indent=1) + "\n")
-        table.write_between_markers(HERE / "README.md", text)
+        table.write_between_marks(table.README, text, "results")
         _say(f"written: bench/results/{path.name}, bench/README.md")
     return 1 if results.faults else 0
 

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.table import README, write_between_marks
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFTEST = REPOSITORY / ".cache" / "tools" / "conftest"
-README = REPOSITORY / "bench" / "README.md"
-BEGIN, END = "<!-- begin conftest: written by `python -m bench.conftest` -->", "<!-- end conftest -->"
 
 PODS, CHECKS = 1000, 12
 HELP_LIMIT_SECONDS = 0.15
@@ -99,9 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = table_of(measured, given.rounds)
     print(table)
     if given.write:
-        text = README.read_text()
-        before, _, rest = text.partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{rest.partition(END)[2]}")
+        write_between_marks(README, table, "conftest")
     return int(not within_limits(measured))
 
 

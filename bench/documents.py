@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -29,9 +28,7 @@ from attestations.sbom import sbom_fact
 from attestations.scanners import read_report
 from attestations.vex import Statements
 from attestations.vulnerabilities import vulnerability_fact
-
-README = Path(__file__).parent / "README.md"
-BEGIN, END = "<!-- begin documents: written by `python -m bench.documents` -->", "<!-- end documents -->"
+from bench.table import README, write_between_marks
 
 COMPONENTS, FINDINGS = 5_000, 2_000
 AIM_SECONDS = 0.05
@@ -224,8 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = table_of(measured, given.rounds)
     print(table)
     if given.write:
-        before, _, rest = README.read_text().partition(BEGIN)
-        README.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{rest.partition(END)[2]}")
+        write_between_marks(README, table, "documents")
     return int(not are_right(measured))
 
 

@@ -34,13 +34,12 @@ from attestations.store import EvidenceSource, EvidenceStore
 from attestations.transport import connect
 from attestations.trust import TrustConfiguration
 from bench import machine
-from bench.conftest import README
+from bench.table import README, write_between_marks
 from pratique.facts import Known
 from tests.support import documents, signatures
 from tests.support.cluster import ToolMissingError
 from tests.support.oci_registry import Pushed, Repository, Running, serve
 
-BEGIN, END = "<!-- begin evidence: written by `python -m bench.evidence` -->", "<!-- end evidence -->"
 DELAY_MILLISECONDS = 20
 IMAGES_OF_A_POD = 40
 PODS_OF_A_BURST = 500
@@ -216,9 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def write(measured: Sequence[Measured], table: str, memory_mb: float) -> None:
     """The table into bench/README.md, the figures into bench/results."""
-    text = README.read_text()
-    before, _, rest = text.partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{rest.partition(END)[2]}")
+    write_between_marks(README, table, "evidence")
     with tempfile.TemporaryDirectory() as folder:
         about = machine.describe(Path(folder))
     document = {

@@ -34,6 +34,18 @@ def cpu_seconds(pid: int) -> float:
     return ticks / _TICKS
 
 
+def thread_seconds(pid: int) -> dict[int, float]:
+    """User and system time of each living thread of `pid` by its id; that of the main thread is `pid`."""
+    found = {}
+    for folder in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found[int(folder.name)] = (int(fields[11]) + int(fields[12])) / _TICKS
+    return found
+
+
 def memory_bytes(pid: int) -> int:
     """Proportional set size of the family of `pid`: what they share is counted once."""
     total = 0

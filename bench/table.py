@@ -1,4 +1,4 @@
-"""The results as Markdown: printed at the end of a run, and kept in bench/README.md between two markers."""
+"""The results as Markdown: printed at the end of a run, and kept in bench/README.md between two marks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.machine import is_busy
 
-BEGIN, END = "<!-- begin results: written by `python -m bench` -->", "<!-- end results -->"
+README = Path(__file__).parent / "README.md"
 
 
 def markdown(document: Mapping[str, Any], titles: Mapping[str, str], bindings: Mapping[str, str]) -> str:
@@ -102,14 +102,15 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [line(rows[0]), "|" + "|".join("-" * (width + 2) for width in widths) + "|", *map(line, rows[1:])]
 
 
-def write_between_markers(path: Path, text: str) -> None:
-    """Replace what stands between the markers of the file at `path`.
+def write_between_marks(path: Path, text: str, name: str) -> None:
+    """Replace what stands in the file at `path` between its marks that begin and end `name`.
 
     Raises:
-        ValueError: the markers are not there.
+        ValueError: the marks are not there.
     """
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path.name} lacks the markers {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+    before, begin, rest = path.read_text().partition(f"<!-- begin {name}: ")
+    command, close, rest = rest.partition(" -->")
+    _, end, after = rest.partition(f"<!-- end {name} -->")
+    if not begin or not close or not end:
+        raise ValueError(f"{path.name} lacks the marks that begin and end {name}")
+    path.write_text(f"{before}{begin}{command}{close}\n\n{text.strip()}\n\n{end}{after}")

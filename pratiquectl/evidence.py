@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attestations.evidence import Found
+from attestations.evidence_config import EvidenceConfiguration
 from attestations.evidence_file import IMPORTED_NAME, merged, read_evidence, write_evidence
+from attestations.image_reader import Registries
 from attestations.images import images_of, reference_of
-from attestations.in_force import EvidenceInForce, read_all_evidence
+from attestations.in_force import EvidenceInForce, credentials_of, read_all_evidence
 from attestations.store import FACT_NAMES, MAX_READINGS
 from pratique.decision import Decision, Door, Patch
 from pratique.errors import ConfigError, EvidenceUnavailable, InputError, PratiqueError, Problem
@@ -105,8 +107,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "attest",
         help="sign what we decide about an image, as evidence for others",
         description="Judge an object that runs an image, and write the policies that passed as a signed in-toto "
-        "statement (Simple Verification Result) in a Sigstore bundle. `cosign verify-attestation` and "
-        "`pratique verify-bundle` verify it.",
+        "statement (Simple Verification Result) in a Sigstore bundle: into a file, which `cosign "
+        "verify-blob-attestation` and `pratique verify-bundle` verify, or beside the image in its registry, where "
+        "`cosign verify-attestation` and `pratique evidence show` find it.",
         epilog="Example: pratique evidence attest registry.internal/serving/vllm:0.11.0 --key grace.pem "
         "-f decision.sigstore.json --evidence-config evidence.yaml",
         allow_abbrev=False,
@@ -116,7 +119,10 @@ def add_parser(subparsers: Subparsers) -> None:
         "--manifest", metavar="FILE", help="the object that runs it (default: a Pod with one container)"
     )
     attested.add_argument("--key", type=Path, required=True, metavar="FILE", help="private key in PEM")
-    attested.add_argument("-f", "--file", type=Path, required=True, metavar="FILE", help="the bundle to write")
+    attested.add_argument("-f", "--file", type=Path, metavar="FILE", help="the bundle to write")
+    attested.add_argument(
+        "--push", action="store_true", help="hang the bundle on the image in its registry, with the logins for it"
+    )
     attested.add_argument(
         "--namespace", default="default", metavar="NS", help="for objects that do not name theirs (default: default)"
     )
@@ -291,15 +297,18 @@ def _import(args: argparse.Namespace) -> int:
 
 async def _attest(args: argparse.Namespace) -> int:
     # Imported here: only this needs a private key.
-    from attestations.bundle_writing import signed_bundle
+    from attestations.bundle_writing import bundle_annotations, signed_bundle
     from attestations.decision_statement import STATEMENT_MEDIA_TYPE, statement_bytes, statement_of_decision
     from attestations.signers import signer_of
 
+    if args.file is None and not args.push:
+        raise InputError("say where the bundle goes: into a file with -f, to the image's registry with --push, or both")
     signer = signer_of(args.key)
     image = _image(args.image)
     policies, configuration = load_judging(args)
     async with _reading(args) as evidence:
         digest, _ = await _resolved(evidence, image)
+        trusted = evidence.reader.configuration
     found = [_pinned(_manifest(args, image), image, digest, namespace=args.namespace)]
     async with engine_over(found, args, policies, configuration, clock=clock(args)) as engine:
         subject = subject_of(found[0].object, namespace=args.namespace)
@@ -308,10 +317,42 @@ async def _attest(args: argparse.Namespace) -> int:
         )
     statement = statement_of_decision(decision, [(f"{image.registry}/{image.repository}", digest)])
     bundle = signed_bundle(STATEMENT_MEDIA_TYPE, statement_bytes(statement), signer)
-    replace_file(args.file, json.dumps(bundle, indent=2).encode() + b"\n", mode=0o644)
     properties: Iterable[str] = statement["predicate"]["properties"]
-    print(f"{args.file}: {', '.join(properties)} about {image.repository}@{digest}", file=sys.stderr)
+    said = f"{', '.join(properties)} about {image.repository}@{digest}"
+    content = json.dumps(bundle, indent=2).encode() + b"\n"
+    if args.file is not None:
+        replace_file(args.file, content, mode=0o644)
+        print(f"{args.file}: {said}", file=sys.stderr)
+    if args.push:
+        annotations = bundle_annotations(statement["predicateType"], decision.time)
+        made = await _push(trusted, image, digest, content, annotations)
+        print(f"{image.registry}/{image.repository}@{made}: {said}", file=sys.stderr)
     return EXIT_DONE
+
+
+async def _push(
+    trusted: EvidenceConfiguration, image: ImageRef, digest: str, content: bytes, annotations: Mapping[str, str]
+) -> str:
+    """The digest of the manifest that hangs the bundle on the image.
+
+    Raises:
+        NotFound, RegistryFailure: the registry does not take it.
+    """
+    # Imported here: only this writes to registries.
+    from attestations.bundle_writing import MEDIA_TYPE
+    from attestations.upload import UploadClient
+
+    client = UploadClient(trusted.registries, credentials_of(trusted, os.environ))
+    try:
+        Registries(client, trusted.allowed).check(image)
+        return await client.attach(
+            *(image.registry, image.repository, digest, content),
+            media_type=MEDIA_TYPE,
+            annotations=annotations,
+            deadline=time.monotonic() + SECONDS,
+        )
+    finally:
+        await client.aclose()
 
 
 def _manifest(args: argparse.Namespace, image: ImageRef) -> Manifest:

@@ -10,8 +10,9 @@ from typing import TypeVar
 import pytest
 
 from attestations.credentials import CredentialSource
-from attestations.failures import Malformed, ServerFailed, Unauthorised
-from attestations.manifest import OCI_MANIFEST, digest_of
+from attestations.failures import Malformed, NotFound, ServerFailed, Unauthorised
+from attestations.manifest import OCI_MANIFEST, Manifest, digest_of
+from attestations.registry import Referrers, fallback_tag
 from attestations.registry_settings import RegistrySettings
 from attestations.transport import MAX_SAID_BYTES
 from attestations.upload import UploadClient
@@ -107,6 +108,104 @@ def test_an_upload_goes_nowhere_else(proxy: FaultProxy, location: str) -> None:
     proxy.fault = faults.answer(b"", 202, Location=location.format(host=proxy.host))
     with pytest.raises(Malformed, match=r"127\.0\.0\.1 leads to (another host|no address), asked for the upload of"):
         push(proxy.host)
+
+
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+
+def attached(host: str, digest: str, content: bytes) -> str:
+    async def act(client: UploadClient) -> str:
+        return await client.attach(
+            *(host, NAME, digest, content), media_type=BUNDLE, annotations={"made": "by us"}, deadline=soon()
+        )
+
+    return run(act, plain(host))
+
+
+def referring(host: str, digest: str) -> Referrers:
+    return run(lambda client: client.referrers(host, NAME, digest, deadline=soon()), plain(host))
+
+
+@pytest.mark.parametrize("referrers", [True, False])
+def test_what_hangs_on_an_image_is_found_again(referrers: bool) -> None:
+    with serve(referrers=referrers) as running:
+        repository = running.repository(NAME)
+        image, other = repository.image("1"), repository.image("2", content=b"another")
+        theirs = repository.artifact([("application/spdx+json", b"{}", {})], subject=image, artifact_type="theirs")
+        if not referrers:
+            repository.fallback(image, [theirs])
+        made = [attached(running.host, image.digest, content) for content in (b"first", b"second", b"first")]
+        assert (made[0] == made[2], len(set(made))) == (True, 2)
+        found = referring(running.host, image.digest)
+        assert {each.digest for each in found.manifests} == {theirs.digest, *made}
+        assert (len(found.manifests), referring(running.host, other.digest).manifests) == (3, ())
+
+        async def read(client: UploadClient) -> Manifest:
+            return await client.manifest(running.host, NAME, made[0], deadline=soon())
+
+        manifest = run(read, plain(running.host))
+        assert (manifest.kind, manifest.subject and manifest.subject.digest) == (BUNDLE, image.digest)
+        assert [(each.media_type, each.size) for each in manifest.layers] == [(BUNDLE, len(b"first"))]
+
+
+def test_nothing_hangs_on_what_is_not_there(running: Running) -> None:
+    with pytest.raises(NotFound, match=DIGEST):
+        attached(running.host, DIGEST, CONTENT)
+
+
+def test_where_the_registry_lists_what_refers_no_list_is_written(running: Running, proxy: FaultProxy) -> None:
+    image = running.repository(NAME).image("1")
+
+    def lists(exchange: Exchange) -> None:
+        reply = exchange.true_answer()
+        if exchange.method == "PUT":
+            reply = Reply(reply.status, {**reply.headers, "OCI-Subject": image.digest}, reply.body)
+        exchange.send(reply)
+
+    proxy.fault = lists
+    made = attached(proxy.host, image.digest, CONTENT)
+    assert proxy.requests[-1] == f"PUT /v2/{NAME}/manifests/{made}"
+
+
+def test_a_list_that_others_overwrite_is_written_again_and_not_for_ever(proxy: FaultProxy, running: Running) -> None:
+    image = running.repository(NAME).image("1")
+    tag = fallback_tag(image.digest)
+    lost = 0
+
+    def loses(exchange: Exchange) -> None:
+        nonlocal lost
+        if exchange.method == "PUT" and exchange.path.endswith(tag) and lost < at_most:
+            lost += 1
+            exchange.send(Reply(201, {}, b""))
+        else:
+            exchange.send(exchange.true_answer())
+
+    proxy.fault = loses
+    for at_most in (2, 100):
+        lost = 0
+        content = b"%d" % at_most
+        if at_most == 2:
+            made = attached(proxy.host, image.digest, content)
+            assert [each.digest for each in referring(proxy.host, image.digest).manifests] == [made]
+            assert lost == 2
+            continue
+        with pytest.raises(ServerFailed, match=f"the tag {tag} of .* does not keep what was written to it, 3 times"):
+            attached(proxy.host, image.digest, content)
+        assert lost == 3
+
+
+def test_a_fallback_tag_that_is_no_list_is_left_alone() -> None:
+    with serve(referrers=False) as running:
+        repository = running.repository(NAME)
+        image = repository.image("1")
+        stray = repository.image(fallback_tag(image.digest), content=b"stray")
+        with pytest.raises(Malformed, match=f"the tag {fallback_tag(image.digest)} of .* is no index: remove it"):
+            attached(running.host, image.digest, CONTENT)
+
+        async def read(client: UploadClient) -> Manifest:
+            return await client.manifest(running.host, NAME, fallback_tag(image.digest), deadline=soon())
+
+        assert run(read, plain(running.host)).digest == stray.digest
 
 
 def test_redirects_of_an_upload_are_not_followed(running: Running, proxy: FaultProxy) -> None:

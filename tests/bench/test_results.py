@@ -166,14 +166,17 @@ def test_a_busy_machine_is_named() -> None:
         assert ("The machine was busy" in table.markdown(document, {"raw-opa": "raw OPA"}, {})) is said
 
 
-def test_only_what_stands_between_the_markers_is_replaced(tmp_path: Path) -> None:
+def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
-    path.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
-    table.write_between_markers(path, "new\n")
-    assert path.read_text() == f"before\n{table.BEGIN}\n\nnew\n\n{table.END}\nafter\n"
-    path.write_text("no markers")
-    with pytest.raises(ValueError, match="lacks the markers"):
-        table.write_between_markers(path, "new")
+    text = "before\n<!-- begin {0}: written by `it` -->\n{1}\n<!-- end {0} -->\nafter\n"
+    path.write_text(text.format("other", "kept") + text.format("results", "old"))
+    table.write_between_marks(path, "new\n", "results")
+    assert path.read_text() == text.format("other", "kept") + text.format("results", "\nnew\n")
+    for broken in ("no marks", "<!-- begin results: written by `it` -->", "<!-- begin results: <!-- end results"):
+        path.write_text(broken)
+        with pytest.raises(ValueError, match="lacks the marks that begin and end results"):
+            table.write_between_marks(path, "new", "results")
+        assert path.read_text() == broken
 
 
 def test_the_file_is_named_after_the_kind_of_machine() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ import yaml
 from pratiquectl import evidence as module
 from pratiquectl.__main__ import main
 from tests.support.approvals import GRACE, private_pem, public_pem
-from tests.support.cosign import Cosign, Key
-from tests.support.oci_registry import Running, serve
+from tests.support.cluster import REPOSITORY
+from tests.support.cosign import PLAIN_HTTP, Cosign, Key
+from tests.support.oci_registry import PASSWORD, USER, Running, serve
 
 pytestmark = pytest.mark.slow
 
@@ -37,10 +39,19 @@ def key(cosign: Cosign) -> Key:
 
 @pytest.fixture
 def config(tmp_path: Path, registry: Running, key: Key) -> Path:
-    file = tmp_path / "evidence.yaml"
+    return configured(tmp_path, registry, key)
+
+
+def signer(name: str, key: Path) -> dict[str, Any]:
+    return {"name": name, "keys": [{"name": "release", "file": str(key)}]}
+
+
+def configured(folder: Path, registry: Running, key: Key, **more: Any) -> Path:
+    file = folder / "evidence.yaml"
     spec = {
         "registries": [{"host": registry.host, "plainHTTP": True}],
-        "signers": [{"name": "platform", "keys": [{"name": "release", "file": str(key.public)}]}],
+        "signers": [signer("platform", key.public)],
+        **more,
     }
     file.write_text(yaml.safe_dump({"apiVersion": "pratique.dev/v1alpha1", "kind": "EvidenceConfig", "spec": spec}))
     return file
@@ -216,6 +227,67 @@ def test_our_decision_is_evidence_that_cosign_verifies(
         *("--type=https://in-toto.io/attestation/svr/v0.1", f"--digest={digest.removeprefix('sha256:')}"),
         "--digestAlg=sha256",
     )
+
+
+@pytest.mark.parametrize("referrers", [True, False], ids=["referrers", "fallback tag"])
+def test_our_decision_hangs_on_the_image_where_others_find_it(
+    capsys: pytest.CaptureFixture[str], cosign: Cosign, key: Key, tmp_path: Path, referrers: bool
+) -> None:
+    private, public = tmp_path / "grace.pem", tmp_path / "grace.pub"
+    private.write_bytes(private_pem(GRACE.key))
+    public.write_text(public_pem(GRACE.key))
+    what = ("--key", private, "--push", "--config", binding(tmp_path, "image/signed"), "--policies", "policies")
+    with serve(login=(USER, PASSWORD), referrers=referrers) as locked:
+        repository = locked.repository("team/attested")
+        digest = repository.image("1").digest
+        docker = cosign.folder / ".docker" / "config.json"
+        docker.parent.mkdir(exist_ok=True)
+        secret = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        docker.write_text(json.dumps({"auths": {locked.host: {"auth": secret}}}))
+        signers = [signer("platform", key.public), signer("grace", public)]
+        config = configured(tmp_path, locked, key, credentials={"dockerConfig": str(docker)}, signers=signers)
+        reference = f"{locked.host}/team/attested@{digest}"
+        cosign.sign(reference, key)
+        for _ in range(2):
+            code, _, err = evidence(capsys, "attest", reference, *what, "--evidence-config", config)
+            assert code == 0
+            assert "PRATIQUE_ALLOWED, PRATIQUE_IMAGE-013 about team/attested@sha256:" in err
+        code, out, _ = evidence(capsys, "show", reference, "--evidence-config", config, "-o", "json")
+        svr = "https://in-toto.io/attestation/svr/v0.1"
+        assert (code, out.count(f'"predicate_type": "{svr}"')) == (0, 2)
+        cosign.do(
+            *("verify-attestation", f"--key={public}", f"--type={svr}", "--insecure-ignore-tlog=true"),
+            *(PLAIN_HTTP, reference),
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            (),
+            "pratique: say where the bundle goes: into a file with -f, to the image's registry with --push, or both\n",
+        ),
+        (("--push", "--evidence-config", "evidence.yaml"), "registry.internal is none of the registries that the"),
+    ],
+)
+def test_where_a_decision_cannot_go(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    registry: Running,
+    key: Key,
+    options: Sequence[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    configured(tmp_path, registry, key, allowedRegistries=["*.example"])
+    (tmp_path / "grace.pem").write_bytes(private_pem(GRACE.key))
+    reference = f"registry.internal/team/app@sha256:{'0' * 64}"
+    what = ("attest", reference, "--key", "grace.pem", "--config", binding(tmp_path, "image/digest"))
+    code, _, err = evidence(capsys, *what, "--policies", REPOSITORY / "policies", *options)
+    assert code == 2
+    assert said in err
 
 
 def test_a_decision_is_about_the_digest_that_was_judged(
