@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +41,29 @@ def test_every_target_of_make_is_listed_with_what_it_does() -> None:
         ["make", "--no-print-directory", "help"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
     assert {line.split()[1] for line in shown.splitlines()} == {*targets} - parts
+
+
+def test_clean_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None:
+    place = tmp_path / "a folder"
+    shutil.copytree(ROOT / "requirements", place / "requirements")
+    shutil.copy(ROOT / "Makefile", place)
+    made = (".venv/bin", ".cache/tools", ".mypy_cache", ".hypothesis", "pratique/__pycache__", "tests/a/__pycache__")
+    for folder in made:
+        (place / folder).mkdir(parents=True)
+        (place / folder / "file").write_text("")
+    (place / "pratique" / "kept.py").write_text("")
+    before = {path for path in place.rglob("*") if not any(path.is_relative_to(place / folder) for folder in made)}
+    subprocess.run(["make", "--no-print-directory", "clean"], cwd=place, check=True, capture_output=True)
+    gone = {place / ".venv", place / ".cache"}
+    assert set(place.rglob("*")) == before - gone
+
+
+def test_the_benchmarks_that_make_runs_exist() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\nbench:")[2].partition("\n\n")[0]
+    modules = re.findall(r"-m (bench[.\w]*)", recipe)
+    assert len(modules) >= 5
+    for module in modules:
+        assert find_spec(module) is not None
 
 
 def test_the_locks_pin_hashes_and_name_no_host() -> None:
