@@ -117,21 +117,20 @@ def run(args: argparse.Namespace) -> int:
 def _choose_engine(settings: Settings) -> EngineChoice:
     """Raises: ConfigError."""
     environ = {**os.environ, **({"PRATIQUE_OPA": str(settings.opa)} if settings.opa is not None else {})}
-    choice = choose_engine(
+    return choose_engine(
         settings.engine,
         tools_cache=tools_cache(),
         environ=environ,
         opa_url=settings.opa_url,
         opa_ca_file=settings.opa_ca,
     )
-    log.info("engine %s %s: %s", choice.name, choice.version, choice.reason)
-    return choice
 
 
 async def _serve(settings: Settings, choice: EngineChoice) -> None:
     main = asyncio.current_task()
     assert main is not None  # noqa: S101 - this is a coroutine that runs
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
+    log.info("engine %s %s: %s", choice.name, choice.version, choice.reason)
     async with contextlib.AsyncExitStack() as stack:
         # 1. what everything else needs
         certificate = _certificate(settings)
