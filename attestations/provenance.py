@@ -20,7 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attestations.reading import checked, clipped, schema, utc
+from attestations.clipped import clipped
+from attestations.reading import checked, schema, utc
 from pratique.errors import InputError
 from pratique.selector import glob_matches
 

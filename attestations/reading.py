@@ -1,4 +1,4 @@
-"""Reading documents that others wrote: limits, one strict parser, checks against our own schemas, times and texts.
+"""Reading documents that others wrote: limits, one strict parser, checks against our own schemas, and times.
 
 What comes out of `checked` has the types that its schema says, so that the readers behind it trust them.
 """
@@ -12,6 +12,7 @@ from typing import Any
 import jiter
 import jsonschema_rs
 
+from attestations.clipped import MAX_TEXT, clipped
 from attestations.protojson import MAX_VALUES
 from pratique.canonical import has_more_values
 from pratique.errors import InputError
@@ -19,9 +20,6 @@ from pratique.pointer import pointer
 
 MAX_DOCUMENT_BYTES = 32 * 2**20
 """Protects memory, with MAX_VALUES: an SBOM of 5,000 components has from 2 to 8 MB."""
-
-MAX_TEXT = 200
-"""Characters of a text in a fact: protects the documents of policies from names and versions of megabytes."""
 
 _MAX_PROBLEM = 160
 """Characters of what a schema says is wrong: it quotes the value."""
@@ -65,13 +63,6 @@ def checked(validator: jsonschema_rs.Validator, value: Any, what: str) -> Any:
         raise InputError(f"the {what} cannot be read: {clipped(str(error))}") from error
     message = problem.message if len(problem.message) <= _MAX_PROBLEM else f"{problem.message[:_MAX_PROBLEM]}..."
     raise InputError(f"the {what} is malformed at {pointer(*problem.instance_path) or '/'}: {message}")
-
-
-def clipped(text: str) -> str:
-    """`text` as it may stand in a fact: on one line, at most `MAX_TEXT` characters."""
-    if len(text) > MAX_TEXT:
-        text = f"{text[: MAX_TEXT - 3]}..."
-    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
 def utc(text: Any) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from attestations.clipped import clipped
 from attestations.evidence import Reason
 from pratique.errors import VerificationError
-
-MAX_QUOTED_CHARACTERS = 200
-"""Protects messages, and the facts that they are in, from the names that somebody else chose."""
 
 
 class Refusal(VerificationError):
@@ -24,5 +22,4 @@ def malformed(message: str) -> Refusal:
 
 def quoted(said: object) -> str:
     """What evidence, or a library that read it, says, as a part of our sentence: short, in one line, and printable."""
-    words = " ".join(str(said).split())
-    return "".join(character for character in words if character.isprintable())[:MAX_QUOTED_CHARACTERS]
+    return clipped(" ".join(str(said).split()))

@@ -28,10 +28,10 @@ from typing import Any
 
 from attestations.ai_packages import is_ai_package
 from attestations.bom import Bom, Component, Model
+from attestations.clipped import MAX_TEXT, clipped
 from attestations.cyclonedx import read_cyclonedx
 from attestations.licences import Licence, read_licence
 from attestations.purl import read_purl
-from attestations.reading import MAX_TEXT, clipped
 from attestations.spdx import read_spdx
 from attestations.spdx3 import read_spdx3
 from pratique.errors import InputError

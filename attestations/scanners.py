@@ -21,8 +21,9 @@ from dataclasses import replace
 from typing import Any
 
 from attestations.ai_packages import is_ai_package
+from attestations.clipped import clipped
 from attestations.purl import read_purl
-from attestations.reading import checked, clipped, schema, utc
+from attestations.reading import checked, schema, utc
 from attestations.scan import MAX_FINDINGS, SEVERITIES, Scan, Vulnerability
 from pratique.errors import InputError
 

@@ -20,6 +20,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from attestations.breaker import Breaker
+from attestations.clipped import clipped
 from attestations.failures import Malformed, RateLimited, ServerFailed, TimedOut, TlsFailed, TooLarge, Unreachable
 from attestations.registry_settings import RegistrySettings
 
@@ -71,8 +72,7 @@ class Answer:
     @property
     def said(self) -> str:
         """How the body begins, for messages: on one line, and nothing that a terminal obeys."""
-        text = self.body[:MAX_SAID_BYTES].decode(errors="replace")
-        return "".join(each if each.isprintable() else " " for each in text).strip()
+        return clipped(self.body[:MAX_SAID_BYTES].decode(errors="replace"), limit=MAX_SAID_BYTES).strip()
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attestations.reading import clipped
+from attestations.clipped import clipped
 from attestations.scan import SEVERITIES, Scan, Vulnerability
 from attestations.vex import Statement, Statements
 
