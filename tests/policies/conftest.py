@@ -17,11 +17,13 @@ from pratique.evaluator import Evaluator, Results
 from pratique.policy import PolicySet
 from pratiquectl.cases import decide, facts_of
 from tests.policies.cases import REPOSITORY, Case, load_cases, patched
-from tests.support.processes import HANG_SECONDS as SECONDS
+from tests.support.processes import HANG_SECONDS
 
 __all__ = ["ENGINES", "SECONDS", "Engines", "Outcomes", "facts_of"]
 
 ENGINES = ("opa", "regopy")
+SECONDS = 10 * HANG_SECONDS
+"""For hundreds of documents at a time, by regopy, on a machine that has other things to do."""
 T = TypeVar("T")
 
 
@@ -55,6 +57,13 @@ class _Recorder:
 
     async def close(self) -> None:
         await self._evaluator.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Some fixtures have both engines judge thousands of objects, which takes minutes where the processor is shared."""
+    for item in items:
+        if item.path.is_relative_to(REPOSITORY / "tests" / "policies"):
+            item.add_marker(pytest.mark.timeout(3 * SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from pratique.evaluator import Evaluator
 from pratique.kinds import subject_of
 from pratique.policy import PolicySet
 from tests.policies.cases import REPOSITORY
-from tests.policies.conftest import Engines
+from tests.policies.conftest import SECONDS, Engines
 from tests.policies.pods import Object, each_value, mixtures
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,6 @@ PER_REQUEST = 200
 """Pods on their way to an engine at once: bounds the memory that their answers take."""
 REGOPY_SHARE = 60
 """regopy is given every 60th pod."""
-SECONDS = 60.0
 LEVELS = REPOSITORY / "policies" / "levels"
 
 

@@ -12,6 +12,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [hostUsers, os, restartPolicy, serviceAccount, serviceAccountName, volumes], container: [restartPolicy]}
 #   parameters:
 #     claims:
 #       description: Names of claims. A * stands for any text.

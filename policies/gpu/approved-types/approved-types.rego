@@ -12,6 +12,9 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [affinity, hostUsers, nodeSelector, os, resources, restartPolicy, serviceAccount, serviceAccountName]
+#     container: [resources, restartPolicy]
 #   parameters:
 #     approved_resources:
 #       description: Resources that may be asked for, as globs.

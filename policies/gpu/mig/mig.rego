@@ -11,6 +11,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [resources, restartPolicy], container: [resources, restartPolicy]}
 #   parameters:
 #     mig_profiles:
 #       description: The profiles that may be asked for; none here stands for any.

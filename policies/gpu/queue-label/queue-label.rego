@@ -11,6 +11,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {}
 #   parameters:
 #     queued_kinds:
 #       description: Kinds that Kueue manages.

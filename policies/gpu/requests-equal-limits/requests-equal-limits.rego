@@ -11,6 +11,7 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [resources, restartPolicy], container: [resources, restartPolicy]}
 #   parameters:
 #     equal_resources:
 #       description: The resources whose requests and limits are compared, besides the GPUs.

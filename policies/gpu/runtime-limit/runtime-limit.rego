@@ -11,6 +11,7 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: [object]
+#   reads: {pod: [activeDeadlineSeconds, restartPolicy], container: [restartPolicy]}
 #   parameters:
 #     max_hours:
 #       description: The longest that one run may take.

@@ -12,6 +12,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [restartPolicy], container: [restartPolicy]}
 #   parameters:
 #     mutable_tags:
 #       description: Tags that are known to move. A glob, such as nightly-*, stands for many.

@@ -12,6 +12,7 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [restartPolicy], container: [imagePullPolicy, restartPolicy]}
 #   parameters: {}
 #   remediation: >-
 #     Pin the image by digest and remove imagePullPolicy; if it has to be a tag, set imagePullPolicy to Always.

@@ -11,6 +11,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [restartPolicy], container: [restartPolicy]}
 #   parameters:
 #     serving_kinds:
 #       description: Kinds that serve.

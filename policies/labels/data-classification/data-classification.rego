@@ -11,6 +11,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: [namespace]
+#   reads: {}
 #   parameters:
 #     classification_label:
 #       description: The label that names the class, on objects and namespaces.

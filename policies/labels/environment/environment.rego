@@ -11,6 +11,7 @@
 #   severity: low
 #   subjects: [workload, resource]
 #   needs: []
+#   reads: {}
 #   parameters:
 #     environment_label:
 #       description: The label that names the environment.

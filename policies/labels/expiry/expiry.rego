@@ -11,6 +11,7 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: [namespace, now]
+#   reads: {}
 #   parameters:
 #     expiry_label:
 #       description: The label with the day, such as 2026-12-31.

@@ -11,6 +11,7 @@
 #   severity: medium
 #   subjects: [workload, resource]
 #   needs: []
+#   reads: {}
 #   parameters:
 #     owner_key:
 #       description: The label or annotation that names the owner.

@@ -13,6 +13,9 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Set securityContext.allowPrivilegeEscalation to false in every container. Install packages when you build the image, not

@@ -13,6 +13,9 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Remove the capability from securityContext.capabilities.add. Training needs none: for RDMA raise the memlock limit on the

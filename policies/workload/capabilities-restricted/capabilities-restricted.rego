@@ -13,6 +13,9 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Set securityContext.capabilities.drop to [ALL] in every container, and remove everything but NET_BIND_SERVICE from

@@ -11,6 +11,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [hostUsers, os, restartPolicy, serviceAccount, serviceAccountName], container: [restartPolicy]}
 #   parameters: {}
 #   remediation: >-
 #     Create a service account for the workload (kubectl create serviceaccount NAME) and write its name as serviceAccountName in

@@ -11,6 +11,9 @@
 #   severity: critical
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostIPC, hostNetwork, hostPID, hostUsers, os, restartPolicy, serviceAccount, serviceAccountName]
+#     container: [restartPolicy]
 #   parameters: {}
 #   remediation: >-
 #     Remove hostNetwork, hostPID and hostIPC from the pod. Shared memory for PyTorch or NCCL does not need hostIPC: mount an

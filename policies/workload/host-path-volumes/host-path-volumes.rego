@@ -13,6 +13,7 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [hostUsers, os, restartPolicy, serviceAccount, serviceAccountName, volumes], container: [restartPolicy]}
 #   parameters: {}
 #   remediation: >-
 #     Mount data and models from a persistentVolumeClaim; use an emptyDir (with medium Memory for /dev/shm) for scratch space and

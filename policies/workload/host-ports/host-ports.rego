@@ -11,6 +11,7 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [hostUsers, os, restartPolicy, serviceAccount, serviceAccountName], container: [ports, restartPolicy]}
 #   parameters: {}
 #   remediation: >-
 #     Remove hostPort and keep containerPort; reach the container through a Service, or with kubectl port-forward while you

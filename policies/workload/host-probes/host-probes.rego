@@ -13,6 +13,9 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, serviceAccount, serviceAccountName]
+#     container: [lifecycle, livenessProbe, readinessProbe, restartPolicy, startupProbe]
 #   parameters: {}
 #   remediation: >-
 #     Remove host from the probe or hook: without it, the kubelet calls the pod itself. To send a Host header, name it under

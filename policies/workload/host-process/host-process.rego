@@ -12,6 +12,9 @@
 #   severity: critical
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Remove securityContext.windowsOptions.hostProcess from the pod and its containers. Work on the nodes themselves belongs

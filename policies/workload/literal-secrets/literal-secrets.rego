@@ -13,6 +13,9 @@
 #   severity: critical
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, serviceAccount, serviceAccountName]
+#     container: [args, command, env, restartPolicy]
 #   parameters:
 #     harmless_variables:
 #       description: Names of variables that hold no secret whatever they look like.

@@ -12,6 +12,9 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Remove securityContext.procMount from the container. If you build images inside a container, add hostUsers false to the

@@ -12,6 +12,9 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Set securityContext.readOnlyRootFilesystem to true, and mount an emptyDir where the program writes: /tmp, and a folder for

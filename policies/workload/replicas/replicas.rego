@@ -11,6 +11,7 @@
 #   severity: low
 #   subjects: [workload]
 #   needs: []
+#   reads: {}
 #   parameters:
 #     serving_kinds:
 #       description: Kinds that serve.

@@ -13,6 +13,9 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Set securityContext.runAsNonRoot to true for the pod, and give the image an ordinary user: USER 1000 in its Dockerfile, or

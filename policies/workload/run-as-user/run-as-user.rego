@@ -12,6 +12,9 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Set securityContext.runAsUser to an ordinary user, such as 1000, or remove it if the image names one. To make a volume

@@ -13,6 +13,9 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Set securityContext.seccompProfile.type to RuntimeDefault. If a profiler fails under it, ask the platform team for a profile

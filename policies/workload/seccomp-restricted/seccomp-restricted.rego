@@ -13,6 +13,9 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Set securityContext.seccompProfile.type of the pod to RuntimeDefault; it holds for all of its containers. Training and

@@ -11,6 +11,9 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [automountServiceAccountToken, hostUsers, os, restartPolicy, serviceAccount, serviceAccountName]
+#     container: [restartPolicy]
 #   parameters:
 #     token_service_accounts:
 #       description: Service accounts whose pods do call the API of the cluster, such as those of operators.

@@ -12,6 +12,9 @@
 #   severity: high
 #   subjects: [workload]
 #   needs: []
+#   reads:
+#     pod: [hostUsers, os, restartPolicy, securityContext, serviceAccount, serviceAccountName]
+#     container: [ports, restartPolicy, securityContext]
 #   parameters: {}
 #   remediation: >-
 #     Remove the sysctl from securityContext.sysctls, and write the allowed ones with dots. What all model servers need, such as

@@ -13,6 +13,7 @@
 #   severity: medium
 #   subjects: [workload]
 #   needs: []
+#   reads: {pod: [hostUsers, os, restartPolicy, serviceAccount, serviceAccountName, volumes], container: [restartPolicy]}
 #   parameters: {}
 #   remediation: >-
 #     Mount data and models through a persistentVolumeClaim (ask the platform team for one that points at your NFS or Ceph share);
