@@ -6,8 +6,9 @@ import data.lib.values
 
 # The profiles (`field` of securityContext) of the pod and its containers that are neither RuntimeDefault nor Localhost.
 refused(pod, field) := {setting |
-	some setting in settings.of_all(pod, ["securityContext", field])
-	not _safe(setting)
+	fields := ["securityContext", field]
+	safe := {"Localhost", "RuntimeDefault"}
+	some setting in settings.others_of_all(pod, fields, array.concat(fields, ["type"]), safe)
 }
 
 # What to say of a refused one. `otherwise` is what is fine besides: "" or " or no profile".
@@ -19,11 +20,6 @@ message(setting, otherwise) := concat("", [
 	"; required is type RuntimeDefault or Localhost",
 	otherwise,
 ])
-
-_safe(setting) if {
-	setting.wants == ""
-	object.get(values.as_object(setting.value), "type", "") in {"Localhost", "RuntimeDefault"}
-}
 
 _type_found(setting) := concat("", [".type to ", values.shown(setting.value.type)]) if {
 	not is_null(object.get(values.as_object(setting.value), "type", null))

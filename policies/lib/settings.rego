@@ -11,13 +11,7 @@ import data.lib.values
 # The field of the pod itself; `fields` are the names on the way to it.
 of_pod(pod, fields) := {setting |
 	some found in _found(pod, fields)
-	setting := {
-		"path": concat("/", [pod.path, concat("/", found.fields)]),
-		"owner": "the pod",
-		"field": concat(".", found.fields),
-		"value": found.value,
-		"wants": found.wants,
-	}
+	setting := _pod_setting(pod, found)
 }
 
 # The field of each container of the pod: main, init and ephemeral ones.
@@ -26,17 +20,30 @@ of_containers(pod, fields) := {setting |
 	some container in pod.containers
 	container[first] != null
 	some found in _found(container, fields)
-	setting := {
-		"path": concat("/", [container.path, concat("/", found.fields)]),
-		"owner": containers.described(container),
-		"field": concat(".", found.fields),
-		"value": found.value,
-		"wants": found.wants,
-	}
+	setting := _container_setting(container, found)
 }
 
 # The field of the pod and of each of its containers.
 of_all(pod, fields) := of_pod(pod, fields) | of_containers(pod, fields)
+
+# The same without those where the value at `place` (the field itself, or inside of it) is one of the allowed: what is in order, as
+# most is, is not even described.
+others_of_pod(pod, fields, place, allowed) := {setting |
+	not object.get(pod, place, null) in allowed
+	some found in _found(pod, fields)
+	setting := _pod_setting(pod, found)
+}
+
+others_of_containers(pod, fields, place, allowed) := {setting |
+	first := fields[0]
+	some container in pod.containers
+	container[first] != null
+	not object.get(container, place, null) in allowed
+	some found in _found(container, fields)
+	setting := _container_setting(container, found)
+}
+
+others_of_all(pod, fields, place, allowed) := others_of_pod(pod, fields, place, allowed) | others_of_containers(pod, fields, place, allowed)
 
 # The settings, which must be lists.
 lists(settings) := {list |
@@ -113,6 +120,10 @@ _found(holder, fields) := {{"fields": fields, "value": value, "wants": ""}} if {
 	value := object.get(holder, fields, null)
 	value != null
 } else := set() if {
+	count(fields) <= 3
+	is_object(object.get(holder, fields[0], {}))
+	is_object(object.get(holder, array.slice(fields, 0, count(fields) - 1), {}))
+} else := set() if {
 	is_object(object.get(holder, array.slice(fields, 0, count(fields) - 1), null))
 } else := {found |
 	some length
@@ -123,6 +134,22 @@ _found(holder, fields) := {{"fields": fields, "value": value, "wants": ""}} if {
 	value != null
 	not is_object(value)
 	found := {"fields": part, "value": value, "wants": "an object"}
+}
+
+_pod_setting(pod, found) := {
+	"path": concat("/", [pod.path, concat("/", found.fields)]),
+	"owner": "the pod",
+	"field": concat(".", found.fields),
+	"value": found.value,
+	"wants": found.wants,
+}
+
+_container_setting(container, found) := {
+	"path": concat("/", [container.path, concat("/", found.fields)]),
+	"owner": containers.described(container),
+	"field": concat(".", found.fields),
+	"value": found.value,
+	"wants": found.wants,
 }
 
 _as_list(setting) := setting if setting.wants != ""

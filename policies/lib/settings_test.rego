@@ -93,3 +93,51 @@ test_where_annotations_are if {
 	path == "/spec/template/metadata/annotations/example.com~1a"
 	settings.annotation_path({"path": "/spec"}, "a") == "/metadata/annotations/a"
 }
+
+test_what_stands_in_the_way_of_a_long_one if {
+	fields := ["a", "b", "c", "d"]
+	every value in [0, false, "", [], "x"] {
+		settings.of_pod(_pod({"a": value}), fields) == {_setting("/spec/a", "a", value, "an object")}
+		settings.of_pod(_pod({"a": {"b": value}}), fields) == {_setting("/spec/a/b", "a.b", value, "an object")}
+		settings.of_pod(_pod({"a": {"b": {"c": value}}}), fields) == {_setting("/spec/a/b/c", "a.b.c", value, "an object")}
+		settings.of_pod(_pod({"a": {"b": {"c": {"d": value}}}}), fields) == {_setting("/spec/a/b/c/d", "a.b.c.d", value, "")}
+	}
+	every nothing in [{}, {"a": null}, {"a": {}}, {"a": {"b": null}}, {"a": {"b": {"c": null}}}] {
+		settings.of_pod(_pod(nothing), fields) == set()
+	}
+}
+
+test_others_are_all_but_those_with_an_allowed_value if {
+	allowed := {true, "fine"}
+	every value in [true, "fine", false, "", "x", 0, [], {}, null, {"b": true}, {"b": "fine"}, {"b": false}, {"b": null}, {"b": {}}] {
+		every fields in [["a"], ["a", "b"], ["a", "b", "c"]] {
+			pod := {"path": "/spec", "a": value, "containers": [pods.container({"a": value})]}
+			every function in ["pod", "containers", "all"] {
+				_others(function, pod, fields, fields, allowed) == {setting |
+					some setting in _all(function, pod, fields)
+					not settings.one_of(setting, allowed)
+				}
+			}
+		}
+	}
+}
+
+test_what_decides_may_be_inside if {
+	pod := {
+		"path": "/spec",
+		"containers": [pods.container({"a": {"type": "fine"}}), pods.container({"a": {"type": "x"}}), pods.container({"a": "fine"})],
+	}
+	{setting.value | some setting in settings.others_of_all(pod, ["a"], ["a", "type"], {"fine"})} == {{"type": "x"}, "fine"}
+}
+
+_others("pod", pod, fields, place, allowed) := settings.others_of_pod(pod, fields, place, allowed)
+
+_others("containers", pod, fields, place, allowed) := settings.others_of_containers(pod, fields, place, allowed)
+
+_others("all", pod, fields, place, allowed) := settings.others_of_all(pod, fields, place, allowed)
+
+_all("pod", pod, fields) := settings.of_pod(pod, fields)
+
+_all("containers", pod, fields) := settings.of_containers(pod, fields)
+
+_all("all", pod, fields) := settings.of_all(pod, fields)

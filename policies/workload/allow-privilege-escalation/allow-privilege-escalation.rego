@@ -56,8 +56,7 @@ _fields := ["securityContext", "allowPrivilegeEscalation"]
 _refused contains setting if {
 	some pod in input.subject.pods
 	not settings.for_windows(pod)
-	some setting in settings.of_containers(pod, _fields)
-	not settings.one_of(setting, {false})
+	some setting in settings.others_of_containers(pod, _fields, _fields, {false})
 }
 
 _silent contains container if {

@@ -37,6 +37,5 @@ patches contains {"op": "replace", "path": setting.path, "value": false} if {
 _refused contains setting if {
 	some pod in input.subject.pods
 	some field in ["hostIPC", "hostNetwork", "hostPID"]
-	some setting in settings.of_pod(pod, [field])
-	not settings.one_of(setting, {false})
+	some setting in settings.others_of_pod(pod, [field], [field], {false})
 }

@@ -39,8 +39,7 @@ patches contains {"op": "remove", "path": setting.path} if {
 _refused contains setting if {
 	some pod in input.subject.pods
 	some fields in _hosts
-	some setting in settings.of_containers(pod, fields)
-	not settings.one_of(setting, {""})
+	some setting in settings.others_of_containers(pod, fields, fields, {""})
 }
 
 _hosts := {

@@ -38,6 +38,7 @@ patches contains {"op": "replace", "path": setting.path, "value": false} if {
 
 _refused contains setting if {
 	some pod in input.subject.pods
-	some setting in settings.of_all(pod, ["securityContext", "windowsOptions", "hostProcess"])
-	not settings.one_of(setting, {false})
+	some setting in settings.others_of_all(pod, _fields, _fields, {false})
 }
+
+_fields := ["securityContext", "windowsOptions", "hostProcess"]

@@ -37,6 +37,7 @@ patches contains {"op": "replace", "path": setting.path, "value": "Default"} if 
 
 _refused contains setting if {
 	some pod in input.subject.pods
-	some setting in settings.of_containers(pod, ["securityContext", "procMount"])
-	not settings.one_of(setting, {"Default"})
+	some setting in settings.others_of_containers(pod, _fields, _fields, {"Default"})
 }
+
+_fields := ["securityContext", "procMount"]

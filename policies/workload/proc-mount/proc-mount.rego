@@ -39,6 +39,7 @@ patches contains {"op": "replace", "path": setting.path, "value": "Default"} if 
 _refused contains setting if {
 	some pod in input.subject.pods
 	not settings.in_user_namespace(pod)
-	some setting in settings.of_containers(pod, ["securityContext", "procMount"])
-	not settings.one_of(setting, {"Default"})
+	some setting in settings.others_of_containers(pod, _fields, _fields, {"Default"})
 }
+
+_fields := ["securityContext", "procMount"]

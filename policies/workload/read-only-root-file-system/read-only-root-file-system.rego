@@ -30,8 +30,7 @@ import data.lib.settings
 
 violations contains {"message": settings.message(setting, "true"), "path": setting.path} if {
 	some pod in _judged
-	some setting in settings.of_containers(pod, _fields)
-	not settings.one_of(setting, {true})
+	some setting in settings.others_of_containers(pod, _fields, _fields, {true})
 }
 
 violations contains {"message": message, "path": _path(container)} if {
@@ -44,8 +43,7 @@ violations contains {"message": message, "path": _path(container)} if {
 
 patches contains {"op": "replace", "path": setting.path, "value": true} if {
 	some pod in _judged
-	some setting in settings.of_containers(pod, _fields)
-	not settings.one_of(setting, {true})
+	some setting in settings.others_of_containers(pod, _fields, _fields, {true})
 	setting.wants == ""
 }
 

@@ -64,8 +64,7 @@ _judged contains pod if {
 
 _refused contains setting if {
 	some pod in _judged
-	some setting in settings.of_all(pod, _fields)
-	not settings.one_of(setting, {true})
+	some setting in settings.others_of_all(pod, _fields, _fields, {true})
 }
 
 # The containers that say nothing where the pod says nothing, and no controller will.

@@ -39,8 +39,8 @@ patches contains {"op": "remove", "path": setting.path} if {
 _refused contains setting if {
 	some pod in input.subject.pods
 	some name, allowed in _allowed
-	some setting in settings.of_all(pod, ["securityContext", "seLinuxOptions", name])
-	not settings.one_of(setting, allowed)
+	fields := ["securityContext", "seLinuxOptions", name]
+	some setting in settings.others_of_all(pod, fields, fields, allowed)
 }
 
 _allowed := {
