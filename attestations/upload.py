@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -113,19 +113,20 @@ class UploadClient(RegistryClient):
         where = f"the tag {tag} of {place.registry}/{place.repository}"
         for written in range(_TRIES + 1):
             document: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_INDEX}
-            listed: Collection[str] = ()
+            media_type, listed = OCI_INDEX, frozenset[str]()
             with suppress(NotFound):
                 index = await self._manifest(place, tag, deadline)
                 if not index.is_index:
                     raise Malformed(f"{where}, which lists what refers to {digest}, is no index: remove it")
-                document, listed = orjson.loads(index.content), {each.digest for each in index.manifests}
+                document, media_type = orjson.loads(index.content), index.media_type
+                listed = frozenset(each.digest for each in index.manifests)
             if entry["digest"] in listed:
                 return
             if written < _TRIES:
-                document["manifests"] = [*document.get("manifests", ()), entry]
+                document["manifests"] = [*(document.get("manifests") or ()), entry]
                 await self.push_manifest(
                     *(place.registry, place.repository, orjson.dumps(document), tag),
-                    media_type=OCI_INDEX,
+                    media_type=media_type,
                     deadline=deadline,
                 )
         raise ServerFailed(

@@ -3,7 +3,7 @@
 Pratique on OPA at 50 clients, sampled (`bench.sampled`) on compliant reviews, distinct and in a storm; then raw OPA on
 the same. The table is printed and, with `--write`, kept in bench/README.md.
 
-Exit codes: 0 measured, 1 a peer gave errors or wrong verdicts, 2 it could not be run.
+Exit codes: 0 measured, 1 a peer gave errors or wrong verdicts, 2 it could not be run, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -165,6 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ToolMissingError, loadgen.LoadError, TimeoutError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nbench: interrupted", file=sys.stderr)
+        return 130
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     text = table_of(profiles, about, given.seconds)

@@ -115,7 +115,8 @@ annotation_path(pod, name) := concat("", [
 ])
 
 # Every policy asks this of every container, so the common answers come first: the field is there, or it is missing from an object
-# that could hold it. Else one thing may stand in the way.
+# that could hold it, or with such an object on a short way (of up to three names, there are two that can stand in it). Else one
+# thing may stand in the way.
 _found(holder, fields) := {{"fields": fields, "value": value, "wants": ""}} if {
 	value := object.get(holder, fields, null)
 	value != null

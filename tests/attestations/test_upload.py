@@ -11,7 +11,7 @@ import pytest
 
 from attestations.credentials import CredentialSource
 from attestations.failures import Malformed, NotFound, ServerFailed, Unauthorised
-from attestations.manifest import OCI_MANIFEST, Manifest, digest_of
+from attestations.manifest import DOCKER_INDEX, OCI_INDEX, OCI_MANIFEST, Manifest, digest_of
 from attestations.registry import Referrers, fallback_tag
 from attestations.registry_settings import RegistrySettings
 from attestations.transport import MAX_SAID_BYTES
@@ -167,31 +167,56 @@ def test_where_the_registry_lists_what_refers_no_list_is_written(running: Runnin
     assert proxy.requests[-1] == f"PUT /v2/{NAME}/manifests/{made}"
 
 
-def test_a_list_that_others_overwrite_is_written_again_and_not_for_ever(proxy: FaultProxy, running: Running) -> None:
+Losing = Callable[[str, int], tuple[FaultProxy, list[str]]]
+
+
+@pytest.fixture
+def losing(running: Running) -> Iterator[Losing]:
+    """A proxy that loses so many lists written under the tag, and those that it lost."""
+    with fault_proxy(running.host) as proxy:
+
+        def make(tag: str, most: int) -> tuple[FaultProxy, list[str]]:
+            lost: list[str] = []
+
+            def loses(exchange: Exchange) -> None:
+                if exchange.method == "PUT" and exchange.path.endswith(tag) and len(lost) < most:
+                    lost.append(exchange.path)
+                    exchange.send(Reply(201, {}, b""))
+                else:
+                    exchange.send(exchange.true_answer())
+
+            proxy.fault = loses
+            return proxy, lost
+
+        yield make
+
+
+def test_a_list_that_others_overwrite_is_written_again(running: Running, losing: Losing) -> None:
+    image = running.repository(NAME).image("1")
+    proxy, lost = losing(fallback_tag(image.digest), 2)
+    made = attached(proxy.host, image.digest, CONTENT)
+    assert [each.digest for each in referring(proxy.host, image.digest).manifests] == [made]
+    assert len(lost) == 2
+
+
+def test_a_list_that_others_overwrite_is_not_written_for_ever(running: Running, losing: Losing) -> None:
     image = running.repository(NAME).image("1")
     tag = fallback_tag(image.digest)
-    lost = 0
+    proxy, lost = losing(tag, 100)
+    with pytest.raises(ServerFailed, match=f"the tag {tag} of .* does not keep what was written to it, 3 times"):
+        attached(proxy.host, image.digest, CONTENT)
+    assert len(lost) == 3
 
-    def loses(exchange: Exchange) -> None:
-        nonlocal lost
-        if exchange.method == "PUT" and exchange.path.endswith(tag) and lost < at_most:
-            lost += 1
-            exchange.send(Reply(201, {}, b""))
-        else:
-            exchange.send(exchange.true_answer())
 
-    proxy.fault = loses
-    for at_most in (2, 100):
-        lost = 0
-        content = b"%d" % at_most
-        if at_most == 2:
-            made = attached(proxy.host, image.digest, content)
-            assert [each.digest for each in referring(proxy.host, image.digest).manifests] == [made]
-            assert lost == 2
-            continue
-        with pytest.raises(ServerFailed, match=f"the tag {tag} of .* does not keep what was written to it, 3 times"):
-            attached(proxy.host, image.digest, content)
-        assert lost == 3
+@pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_INDEX])
+def test_a_list_without_entries_gets_one_and_stays_of_its_type(media_type: str) -> None:
+    with serve(referrers=False) as running:
+        repository = running.repository(NAME)
+        image = repository.image("1")
+        empty = {"schemaVersion": 2, "mediaType": media_type, "manifests": None}
+        repository.manifest(empty, tag=fallback_tag(image.digest), media_type=media_type)
+        made = attached(running.host, image.digest, CONTENT)
+        assert [each.digest for each in referring(running.host, image.digest).manifests] == [made]
 
 
 def test_a_fallback_tag_that_is_no_list_is_left_alone() -> None:

@@ -146,71 +146,76 @@ def test_a_second_answer_is_not_taken_for_the_next_request(tmp_path: Path) -> No
     asyncio.run(act())
 
 
-def test_what_nobody_asked_for_ends_the_connection_and_another_is_opened_only_when_it_is_needed(tmp_path: Path) -> None:
-    connections = 0
+class Numbered:
+    """Serves each connection as `serve_of` says for its number, from 1 on; `connections` is how many there were."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        if connections == 1:
-            writer.write(http(RIGHT))
-            await reader.read()
-            writer.close()
-        else:
-            await answering(http(RIGHT))(reader, writer)
+    def __init__(self, serve_of: Callable[[int], Serve]) -> None:
+        self.connections = 0
+        self._serve_of = serve_of
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        await self._serve_of(self.connections)(reader, writer)
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(http(RIGHT))
+    await silent(reader, writer)
+
+
+def test_what_nobody_asked_for_ends_the_connection_and_another_is_opened_only_when_it_is_needed(tmp_path: Path) -> None:
+    server = Numbered(lambda number: forward if number == 1 else answering(http(RIGHT)))
 
     async def act() -> None:
-        async with pool_on(serve, tmp_path) as pool:
+        async with pool_on(server, tmp_path) as pool:
             await until(lambda: not pool._open)
             await asyncio.sleep(2 * RECONNECT_SECONDS)
-            assert connections == 1
+            assert server.connections == 1
             assert said(await evaluate(pool, [echo()], deadline=soon(), digest=DIGEST)) == [{"test/echo": []}]
-            assert connections == 2
+            assert server.connections == 2
 
     asyncio.run(act())
 
 
 def test_one_connection_serves_who_asks_one_by_one(tmp_path: Path) -> None:
     """What is opened and never asked anything on is closed by OPA after 32 s: perhaps just when it is needed."""
-    connections = 0
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        await answering(*[http(RIGHT)] * 100)(reader, writer)
+    server = Numbered(lambda _: answering(*[http(RIGHT)] * 100))
 
     async def act() -> None:
-        async with pool_on(serve, tmp_path, size=3) as pool:
+        async with pool_on(server, tmp_path, size=3) as pool:
             for _ in range(5):
                 await evaluate(pool, [echo()], deadline=soon(), digest=DIGEST)
-            assert connections == 1
+            assert server.connections == 1
             await evaluate(pool, [echo()] * 20, deadline=soon(), digest=DIGEST)
-            assert connections == 3
+            assert server.connections == 3
 
     asyncio.run(act())
 
 
 def test_a_request_on_its_way_to_a_connection_that_is_closed_is_sent_once_more(tmp_path: Path) -> None:
     """As a server does that closes what was idle for long, at the moment when it is used again."""
-    requests = 0
+    together = asyncio.Barrier(3)  # so that there are three connections, each of which has answered once
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal requests
-        with suppress(asyncio.IncompleteReadError):
-            while True:
-                await read_request(reader)
-                requests += 1
-                if requests in (4, 5, 6):
-                    break
-                writer.write(http(RIGHT))
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        await together.wait()
+        writer.write(http(RIGHT))
+        await read_request(reader)
         writer.close()
 
+    server = Numbered(lambda number: once if number <= 3 else answering(*[http(RIGHT)] * 3))
+
     async def act() -> None:
-        async with pool_on(serve, tmp_path, size=3) as pool:
-            await evaluate(pool, [echo()] * 3, deadline=soon(), digest=DIGEST)
-            answers = await evaluate(pool, [echo()] * 3, deadline=soon(), digest=DIGEST)
-            assert said(answers) == [{"test/echo": []}] * 3
-            assert requests == 9
+        async with pool_on(server, tmp_path, size=3) as pool:
+            for _ in range(2):
+                answers = await evaluate(pool, [echo()] * 3, deadline=soon(), digest=DIGEST)
+                assert said(answers) == [{"test/echo": []}] * 3
+            assert server.connections > 3
 
     asyncio.run(act())
 
@@ -223,44 +228,27 @@ def test_a_request_on_its_way_to_a_connection_that_is_closed_is_sent_once_more(t
     ],
 )
 def test_a_request_is_not_sent_again_and_again(answer: bytes, times: int, tmp_path: Path) -> None:
-    requests = 0
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal requests
-        with suppress(asyncio.IncompleteReadError):
-            await read_request(reader)
-            requests += 1
-            writer.write(answer)
-        writer.close()
+    server = Numbered(lambda _: answering(answer))
 
     async def act() -> None:
-        async with pool_on(serve, tmp_path, size=2) as pool:
+        async with pool_on(server, tmp_path) as pool:
             with pytest.raises(EvaluationError, match="closed the connection before it had answered"):
                 await evaluate(pool, [echo()], deadline=soon(), digest=DIGEST)
-            assert requests == times
+            assert server.connections == times
 
     asyncio.run(act())
 
 
 def test_a_connection_that_never_answers_is_given_up_at_the_deadline_and_replaced(tmp_path: Path) -> None:
-    connections = 0
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        if connections == 1:
-            await reader.read()
-            writer.close()
-        else:
-            await answering(*[http(RIGHT)] * 3)(reader, writer)
+    server = Numbered(lambda number: silent if number == 1 else answering(*[http(RIGHT)] * 3))
 
     async def act() -> None:
-        async with pool_on(serve, tmp_path) as pool:
+        async with pool_on(server, tmp_path) as pool:
             with pytest.raises(EvaluationError, match="before the deadline"):
                 await evaluate(pool, [echo(), echo()], deadline=soon(0.3), digest=DIGEST)
             answers = await evaluate(pool, [echo(), echo(), echo()], deadline=soon(), digest=DIGEST)
             assert said(answers) == [{"test/echo": []}] * 3
-            assert connections == 2
+            assert server.connections == 2
 
     asyncio.run(act())
 
@@ -281,12 +269,8 @@ def test_when_nobody_listens_any_more_requests_fail_at_once_and_later_succeed(tm
 
 
 def test_a_closed_pool_fails_what_waits_and_what_comes(tmp_path: Path) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
     async def act() -> None:
-        async with pool_on(serve, tmp_path) as pool:
+        async with pool_on(silent, tmp_path) as pool:
             asked = [asyncio.create_task(evaluate(pool, [echo()], deadline=soon(), digest=DIGEST)) for _ in range(3)]
             await asyncio.sleep(0)
             assert pool.outstanding == 3

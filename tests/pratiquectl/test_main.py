@@ -54,7 +54,7 @@ def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[st
             2,
             "pratique: a.yaml: line 3: wrong\npratique: b.yaml: worse\n",
         ),
-        (PermissionError(13, "Permission denied", "/root/x"), 2, "pratique: /root/x: Permission denied\n"),
+        (PermissionError(13, "Permission denied", "/srv/x"), 2, "pratique: /srv/x: Permission denied\n"),
         (KeyboardInterrupt(), 130, "pratique: interrupted\n"),
         (
             TypeError("oops"),

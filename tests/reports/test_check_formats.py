@@ -74,7 +74,7 @@ def report(*items: Any, **fields: Any) -> Report:
         "configuration_digest": "sha256:" + "c" * 64,
         "policies": POLICIES,
         "catalogue": "https://policies.internal/catalogue",
-        "root": "/work/tree",
+        "root": "/some/tree",
         "version": "0.1.0",
     }
     return Report(items=items, **{**made, **fields})
@@ -82,7 +82,7 @@ def report(*items: Any, **fields: Any) -> Report:
 
 REPORT = report(
     judged(decision(_GPUS, _IMAGES, _WARNED)),
-    judged(decision(_WAIVED, evaluation(result=Result.PASS)), file="/work/tree/apps/ü waived.yaml"),
+    judged(decision(_WAIVED, evaluation(result=Result.PASS)), file="/some/tree/apps/ü waived.yaml"),
     judged(decision(_OPEN)),
     judged(decision(evaluation(result=Result.PASS), notes=("waiver old does not count: it expired",)), file="b.yaml"),
     judged(decision(), file="b.yaml"),
